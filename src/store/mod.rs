@@ -1,1 +1,43 @@
-//! Not yet built.
+//! The only room that knows SQL: one method per named query, plain rows in and out.
+//!
+//! Decides how rows are kept and in which transaction; every change of state is committed together with the ledger entry
+//! that explains it. Never decides what a state should be: the rooms above do, and turn rows into their own types.
+//!
+//! The queries are files under `sql/<dialect>/`; this version speaks SQLite.
+
+mod audience;
+mod campaigns;
+mod entries;
+mod error;
+mod lists;
+mod locks;
+mod outcomes;
+mod rows;
+mod source;
+mod sqlite;
+mod suppressions;
+
+pub use audience::{BatchCounts, NewRecipient, NewReject, Tile, TileKind};
+pub use campaigns::{NewCampaign, StateChange};
+pub use entries::EntryRow;
+pub use error::StoreError;
+pub use lists::{RecipientFilter, RecipientPage};
+pub use locks::{ImportLock, WorkerLock};
+pub use outcomes::{Begin, Claim, Ended, Group, NextState, OnlyTo, Recorded, Returned, Unsent};
+pub use rows::{
+    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, RecipientRow,
+    RejectRow, SourceRow, StateCount, SuppressionRow,
+};
+pub use source::{SourceReader, TableOrSelect};
+pub use sqlite::{Access, Store, Tx};
+
+/// The text of a named query of the SQLite dialect.
+macro_rules! sql {
+    ($name:literal) => {
+        include_str!(concat!("sql/sqlite/", $name, ".sql"))
+    };
+}
+pub(crate) use sql;
+
+#[cfg(test)]
+mod tests;

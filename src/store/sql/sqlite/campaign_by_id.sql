@@ -1,0 +1,1 @@
+SELECT * FROM campaigns WHERE id = ?1

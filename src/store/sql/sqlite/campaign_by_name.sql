@@ -1,0 +1,1 @@
+SELECT * FROM campaigns WHERE name = ?1

@@ -1,0 +1,1 @@
+UPDATE campaigns SET canary = NULL WHERE id = ?1

@@ -1,0 +1,1 @@
+UPDATE campaigns SET settings = ?2 WHERE id = ?1

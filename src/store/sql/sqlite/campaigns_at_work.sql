@@ -1,0 +1,1 @@
+SELECT * FROM campaigns WHERE state IN ('scheduled', 'sending', 'paused', 'finished', 'cancelled') ORDER BY id

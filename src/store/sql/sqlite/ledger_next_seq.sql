@@ -1,0 +1,1 @@
+SELECT ifnull(max(seq) + 1, 0) FROM ledger

@@ -1,0 +1,3 @@
+DELETE FROM rejects
+WHERE id IN (SELECT x.id FROM rejects x JOIN batches b ON b.id = x.batch_id
+             WHERE b.campaign_id = ?1 AND b.state = 'staging' AND b.id <> ?2 LIMIT ?3)

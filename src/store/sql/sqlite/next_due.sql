@@ -1,0 +1,3 @@
+SELECT min(r.due_at)
+FROM batches b JOIN recipients r ON r.batch_id = b.id
+WHERE b.campaign_id = ?1 AND b.state = 'approved' AND r.state IN ('deferred', 'in-doubt') AND r.due_at IS NOT NULL

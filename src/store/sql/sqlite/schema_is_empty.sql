@@ -1,0 +1,1 @@
+SELECT count(*) = 0 FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations'

@@ -1,0 +1,4 @@
+SELECT s.campaign_id, c.name AS campaign, c.state, s.source, s.maps, s.every_ms, s.next_at, s.last_read_at, s.last_error
+FROM sources s JOIN campaigns c ON c.id = s.campaign_id
+WHERE s.next_at <= ?1 AND c.state <> 'cancelled'
+ORDER BY s.next_at

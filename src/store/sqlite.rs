@@ -1,0 +1,223 @@
+//! The SQLite database: opening, migrating, one writer beside readers, transactions.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::migrate::{Migrate, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{StoreError, sql};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process's write: groups take well under 100 ms, so this is a stuck program.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// Readers beside the one writer: the pages of a list, counts for a progress bar.
+const READERS_MAX: u32 = 3;
+/// Pages of cache a connection, in KiB: bounded, so that a million rows do not show in the program's memory.
+const CACHE_KIB: i64 = 4096;
+
+/// What a command needs of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It must be there.
+    Read,
+    /// It is made, or brought to the present schema.
+    Write,
+}
+
+/// The database of one installation. Cheap to share behind an `Arc`.
+pub struct Store {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    readers: SqlitePool,
+    /// Set after a failed write or fsync: what the disk holds is then unknown, so nothing more is written (faults.md 5).
+    broken: AtomicBool,
+    copied_to: Option<PathBuf>,
+}
+
+struct Writer {
+    conn: SqliteConnection,
+    /// A transaction was left open by a caller that went away.
+    open: bool,
+}
+
+/// One write transaction. Dropped without [`Tx::commit`], it is rolled back.
+pub struct Tx<'s> {
+    writer: MutexGuard<'s, Writer>,
+    broken: &'s AtomicBool,
+}
+
+impl Store {
+    /// Opens the database, with write-ahead log, `synchronous = FULL` and `secure_delete` on every connection.
+    ///
+    /// With [`Access::Write`] a missing file is made, readable by its owner only, and an older schema is migrated after a
+    /// copy of the file was put beside it ([`Store::copied_to`]).
+    ///
+    /// # Errors
+    /// [`StoreError`] where it is missing, newer, damaged, or cannot be opened.
+    pub async fn open(path: &Path, access: Access) -> Result<Arc<Self>, StoreError> {
+        if !path.exists() {
+            if access == Access::Read {
+                return Err(StoreError::Missing(path.to_owned()));
+            }
+            create_private(path)?;
+        }
+        let options = options(path);
+        let mut conn = options.connect().await.map_err(|error| open_error(path, error))?;
+        let copied_to = migrate(path, &mut conn, access).await?;
+        let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
+        let writer = Mutex::new(Writer { conn, open: false });
+        Ok(Arc::new(Self { path: path.to_owned(), writer, readers, broken: AtomicBool::new(false), copied_to }))
+    }
+
+    /// Where the database lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The copy of the database as it was before this program migrated it.
+    pub fn copied_to(&self) -> Option<&Path> {
+        self.copied_to.as_deref()
+    }
+
+    /// Begins a write transaction; waits for other processes as long as the busy timeout.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] after that; [`StoreError::Io`] once a write of this process has failed.
+    pub async fn begin(&self) -> Result<Tx<'_>, StoreError> {
+        let mut writer = self.writer.lock().await;
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Io("an earlier write failed".into()));
+        }
+        if writer.open {
+            sqlx::query(sql!("rollback")).execute(&mut writer.conn).await?;
+            writer.open = false;
+        }
+        // Set first: a caller that is cancelled while BEGIN runs must not leave the transaction to the next one.
+        writer.open = true;
+        if let Err(error) = sqlx::query(sql!("begin")).execute(&mut writer.conn).await {
+            writer.open = false;
+            return Err(error.into());
+        }
+        Ok(Tx { writer, broken: &self.broken })
+    }
+
+    /// The readers: they see the last commit.
+    pub(super) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Closes every connection; the write-ahead log is folded in where nobody else has the file open.
+    pub async fn close(&self) {
+        self.readers.close().await;
+    }
+}
+
+impl Tx<'_> {
+    /// The connection that the transaction runs on.
+    pub(super) fn conn(&mut self) -> &mut SqliteConnection {
+        &mut self.writer.conn
+    }
+
+    /// Commits, durably.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] (nothing was changed) or [`StoreError::Io`] (this store writes no more).
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        match sqlx::query(sql!("commit")).execute(&mut self.writer.conn).await {
+            Ok(_) => {
+                self.writer.open = false;
+                Ok(())
+            }
+            Err(error) => {
+                let error = StoreError::from(error);
+                if matches!(error, StoreError::Io(_)) {
+                    self.broken.store(true, Ordering::SeqCst);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_WAIT)
+        .pragma("secure_delete", "ON")
+        .pragma("trusted_schema", "OFF")
+        .pragma("cache_size", (-CACHE_KIB).to_string())
+        .disable_statement_logging()
+}
+
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Open { path: path.to_owned(), reason: error.to_string() }),
+    }
+}
+
+fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Damaged(_) => StoreError::Damaged(path.to_owned()),
+        StoreError::Sql(reason) => StoreError::Open { path: path.to_owned(), reason },
+        other => other,
+    }
+}
+
+/// Brings the schema to this version. Returns where the older database was copied to.
+async fn migrate(path: &Path, conn: &mut SqliteConnection, access: Access) -> Result<Option<PathBuf>, StoreError> {
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let has_table: i64 = sqlx::query_scalar(sql!("schema_has_migrations"))
+        .fetch_one(&mut *conn)
+        .await
+        .map_err(|error| open_error(path, error))?;
+    let found: i64 =
+        if has_table == 0 { 0 } else { sqlx::query_scalar(sql!("schema_version")).fetch_one(&mut *conn).await? };
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    if found == known {
+        return Ok(None);
+    }
+    let is_new: i64 = sqlx::query_scalar(sql!("schema_is_empty")).fetch_one(&mut *conn).await?;
+    if is_new == 0 && found == 0 {
+        return Err(StoreError::Damaged(path.to_owned()));
+    }
+    if is_new == 0 && access == Access::Read {
+        return Err(StoreError::Older);
+    }
+    let copy = if is_new == 1 { None } else { Some(copy_beside(path, conn, found).await?) };
+    conn.ensure_migrations_table(&MIGRATIONS.table_name).await.map_err(migrate_error)?;
+    MIGRATIONS.run(&mut *conn).await.map_err(migrate_error)?;
+    Ok(copy)
+}
+
+fn migrate_error(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error) => error.into(),
+        other => StoreError::Sql(other.to_string()),
+    }
+}
+
+async fn copy_beside(path: &Path, conn: &mut SqliteConnection, found: i64) -> Result<PathBuf, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".before-{found:04}"));
+    let copy = PathBuf::from(name);
+    create_private(&copy)?;
+    sqlx::query(sql!("copy_into")).bind(copy.to_string_lossy().into_owned()).execute(conn).await?;
+    Ok(copy)
+}
