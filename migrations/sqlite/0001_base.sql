@@ -20,8 +20,7 @@ CREATE TABLE campaigns (
     canary          INTEGER,                    -- pause after so many have been sent to
     started_at      INTEGER,
     finished_at     INTEGER,
-    active_ms       INTEGER NOT NULL DEFAULT 0, -- time spent sending: not paused, inside the window
-    counted_from    INTEGER NOT NULL DEFAULT 0  -- the failure share counts attempts from this entry on
+    active_ms       INTEGER NOT NULL DEFAULT 0  -- time spent sending: not paused, inside the window
 ) STRICT;
 
 CREATE TABLE batches (

@@ -67,6 +67,8 @@ pub mod reason {
     pub const FAILURE_SHARE: &str = "failure-share";
     /// The first `--canary` people have been sent to.
     pub const CANARY: &str = "canary";
+    /// The relay refuses the credentials.
+    pub const RELAY_AUTH: &str = "relay-auth";
     /// Ten failures of the sender's own making in a row.
     pub const SENDER_REFUSED: &str = "sender-refused";
 }

@@ -34,6 +34,30 @@ impl Actor {
     }
 }
 
+/// Who does something, and when: what every change is told.
+#[derive(Debug, Clone)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// Epoch milliseconds.
+    pub at: i64,
+}
+
+impl By {
+    /// Begins an entry about a campaign by this person.
+    pub fn entry(&self, kind: EntryKind, campaign: &str) -> Draft {
+        Draft::new(kind, &self.actor, Some(campaign))
+    }
+
+    /// The account's or user's name, for a row that keeps its author.
+    pub fn name(&self) -> &str {
+        match &self.actor {
+            Actor::Account(name) | Actor::User(name) => name,
+            Actor::Worker => "worker",
+        }
+    }
+}
+
 /// An entry before it has its place in the log.
 #[derive(Debug, Clone)]
 pub struct Draft {

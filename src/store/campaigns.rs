@@ -1,6 +1,6 @@
 //! Campaigns, their batches and their checks.
 
-use super::{BatchRow, CampaignRow, CheckRow, SourceRow, Store, StoreError, Tx, sql};
+use super::{BatchRow, CampaignRow, CheckRow, PulseRow, SourceRow, Store, StoreError, Tx, sql};
 use crate::domain::campaign::{BatchState, CampaignState};
 
 /// What a new campaign starts with.
@@ -136,12 +136,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Marks the start, the first time, and where the failure share counts from.
+    /// Marks the start, the first time; an end that was marked before no longer holds.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn campaign_started(&mut self, id: i64, at: i64, counted_from: i64) -> Result<(), StoreError> {
-        let query = sqlx::query(sql!("campaign_started")).bind(id).bind(at).bind(counted_from);
+    pub async fn campaign_started(&mut self, id: i64, at: i64) -> Result<(), StoreError> {
+        let query = sqlx::query(sql!("campaign_started")).bind(id).bind(at);
         query.execute(self.conn()).await?;
         Ok(())
     }
@@ -259,12 +259,12 @@ impl Store {
         Ok(sqlx::query_as(sql!("campaigns")).fetch_all(self.readers()).await?)
     }
 
-    /// The campaigns that a worker has to look at: scheduled, sending, paused, cancelled but not yet swept.
+    /// The campaigns that are scheduled or sending, as a worker looks at them.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn campaigns_at_work(&self) -> Result<Vec<CampaignRow>, StoreError> {
-        Ok(sqlx::query_as(sql!("campaigns_at_work")).fetch_all(self.readers()).await?)
+    pub async fn pulse(&self) -> Result<Vec<PulseRow>, StoreError> {
+        Ok(sqlx::query_as(sql!("pulse")).fetch_all(self.readers()).await?)
     }
 
     /// The batches of a campaign, in order, without those still being staged.

@@ -140,16 +140,6 @@ impl Store {
     pub async fn next_due(&self, campaign_id: i64) -> Result<Option<i64>, StoreError> {
         Ok(sqlx::query_scalar(sql!("next_due")).bind(campaign_id).fetch_one(self.readers()).await?)
     }
-
-    /// How many of a campaign's last `limit` settled recipients since entry `since` failed for good or bounced, and how
-    /// many there were in all.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub async fn failure_share(&self, campaign: &str, since: i64, limit: i64) -> Result<(i64, i64), StoreError> {
-        let query = sqlx::query_as(sql!("failure_share")).bind(campaign).bind(since).bind(limit);
-        Ok(query.fetch_one(self.readers()).await?)
-    }
 }
 
 impl Tx<'_> {

@@ -25,7 +25,7 @@ pub use lists::{RecipientFilter, RecipientPage};
 pub use locks::{ImportLock, WorkerLock};
 pub use outcomes::{Begin, Claim, Ended, Group, NextState, OnlyTo, Recorded, Returned, Unsent};
 pub use rows::{
-    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, RecipientRow,
+    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow, RecipientRow,
     RejectRow, SourceRow, StateCount, SuppressionRow,
 };
 pub use source::{SourceReader, TableOrSelect};

@@ -123,7 +123,7 @@ pub struct OnlyTo {
 }
 
 /// What one commit holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Group {
     /// Attempts that ended.
     pub ended: Vec<Ended>,
@@ -157,10 +157,12 @@ impl Group {
 /// What a commit gave.
 #[derive(Debug, Default)]
 pub struct Recorded {
+    /// The recipient rows that wanted to begin.
+    pub asked: Vec<i64>,
     /// Recipient and attempt rows that may leave now. One that is missing may not: its campaign is no longer sending.
     pub begun: Vec<(i64, i64)>,
-    /// Newly claimed, per campaign row, in order.
-    pub claimed: Vec<(i64, Vec<ClaimedRow>)>,
+    /// Newly claimed, in order: the campaign's row, how many were asked for, who came.
+    pub claimed: Vec<(i64, i64, Vec<ClaimedRow>)>,
 }
 
 impl Store {
@@ -169,7 +171,7 @@ impl Store {
     /// # Errors
     /// Those of the database; then nothing of the group is in it.
     pub async fn record(&self, group: Group, at: i64) -> Result<Recorded, StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_patiently().await?;
         let Group { ended, returned, unsent, begins, claims, active, entries } = group;
         tx.end_attempts(ended, at).await?;
         tx.give_back(&returned).await?;
@@ -183,10 +185,11 @@ impl Store {
         let begun = tx.begin_attempts(&begins).await?;
         let mut claimed = Vec::with_capacity(claims.len());
         for claim in &claims {
-            claimed.push((claim.campaign_id, tx.claim(claim).await?));
+            claimed.push((claim.campaign_id, claim.limit, tx.claim(claim).await?));
         }
         tx.commit().await?;
-        Ok(Recorded { begun, claimed })
+        let asked = begins.iter().map(|begin| begin.recipient_id).collect();
+        Ok(Recorded { asked, begun, claimed })
     }
 
     /// Up to `limit` claims that no living worker holds. Only the holder of the worker lock may ask.

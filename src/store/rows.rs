@@ -43,8 +43,23 @@ pub struct CampaignRow {
     pub finished_at: Option<i64>,
     /// Milliseconds spent sending.
     pub active_ms: i64,
-    /// First entry that the failure share counts.
-    pub counted_from: i64,
+}
+
+/// What a worker looks at ten times a second.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct PulseRow {
+    /// Row.
+    pub id: i64,
+    /// What scripts call it by.
+    pub name: String,
+    /// `scheduled` or `sending`.
+    pub state: String,
+    /// JSON.
+    pub settings: String,
+    /// Epoch milliseconds.
+    pub scheduled_at: Option<i64>,
+    /// Batches that are approved.
+    pub batches: i64,
 }
 
 /// A batch.
@@ -136,8 +151,12 @@ pub struct OpenClaimRow {
     /// The customer's reference.
     #[sqlx(rename = "ref")]
     pub reference: String,
+    /// As in the list.
+    pub email: String,
     /// Canonical.
     pub mailbox: String,
+    /// Temporary failures in this run of tries.
+    pub tries: i64,
     /// 32 octets.
     pub key: Vec<u8>,
     /// Attempts that ended in doubt, in this run of tries.

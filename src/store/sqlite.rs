@@ -18,6 +18,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 /// How long a statement waits for another process's write: groups take well under 100 ms, so this is a stuck program.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// Busy timeouts that a worker sits through: ten minutes.
+const LOCKED_TRIES: u32 = 60;
 /// Readers beside the one writer: the pages of a list, counts for a progress bar.
 const READERS_MAX: u32 = 3;
 /// Pages of cache a connection, in KiB: bounded, so that a million rows do not show in the program's memory.
@@ -107,6 +109,21 @@ impl Store {
             return Err(error.into());
         }
         Ok(Tx { writer, broken: &self.broken })
+    }
+
+    /// As [`Store::begin`], but waits for minutes while somebody else holds the database: outcomes must not be lost
+    /// because of a slow backup (faults.md 20).
+    pub(super) async fn begin_patiently(&self) -> Result<Tx<'_>, StoreError> {
+        let mut left = LOCKED_TRIES;
+        loop {
+            match self.begin().await {
+                Err(StoreError::Locked) if left > 0 => {
+                    left -= 1;
+                    tracing::warn!("the database is locked by another process; nothing is sent meanwhile");
+                }
+                other => return other,
+            }
+        }
     }
 
     /// The readers: they see the last commit.

@@ -110,22 +110,22 @@ async fn the_words_of_the_checks_are_those_of_the_closed_sets() {
 async fn a_message_begins_only_while_its_campaign_is_sending() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 2).await;
-    let claimed = store.record(claim(campaign_id, 2), 1).await.unwrap().claimed.remove(0).1;
+    let claimed = store.record(claim(campaign_id, 2), 1).await.unwrap().claimed.remove(0).2;
     assert_eq!(store.record(begin(claimed[0].id), 1).await.unwrap().begun.len(), 1);
     let mut tx = store.begin().await.unwrap();
     let pause = StateChange { from: CampaignState::Sending, to: CampaignState::Paused, reason: Some("operator") };
     tx.campaign_move(campaign_id, pause).await.unwrap();
     tx.commit().await.unwrap();
     assert!(store.record(begin(claimed[1].id), 1).await.unwrap().begun.is_empty());
-    assert!(store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].1.is_empty());
+    assert!(store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].2.is_empty());
 }
 
 #[tokio::test]
 async fn nobody_is_claimed_twice_and_the_sum_stays_the_audience() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 5).await;
-    let one = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).1;
-    let two = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).1;
+    let one = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).2;
+    let two = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).2;
     assert_eq!((one.len(), two.len()), (3, 2));
     assert!(one.iter().all(|row| two.iter().all(|other| other.id != row.id)));
     assert_eq!(people(&store, campaign_id, RecipientState::Sending).await, 5);
@@ -135,7 +135,7 @@ async fn nobody_is_claimed_twice_and_the_sum_stays_the_audience() {
 async fn an_outcome_and_its_entry_are_committed_together_and_only_once() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 1).await;
-    let id = store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].1[0].id;
+    let id = store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].2[0].id;
     let attempt = store.record(begin(id), 1).await.unwrap().begun[0].1;
     let group = Group { ended: vec![accepted(id, attempt)], ..Group::default() };
     store.record(group, 2).await.unwrap();

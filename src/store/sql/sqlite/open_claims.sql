@@ -1,4 +1,4 @@
-SELECT r.id, r.campaign_id, c.name AS campaign, c.notice_hash, r.ref, r.mailbox, r.key, r.doubts,
+SELECT r.id, r.campaign_id, c.name AS campaign, c.notice_hash, r.ref, r.email, r.mailbox, r.tries, r.key, r.doubts,
        a.id AS attempt_id, a.number AS attempt_number, a.relay, a.begun_at
 FROM batches b
 JOIN recipients r ON r.batch_id = b.id AND r.state = 'sending'

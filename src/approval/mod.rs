@@ -1,0 +1,27 @@
+//! Freezing by hash, and the moves of a campaign that depend on it: submit, approve, reject, schedule, start, pause,
+//! resume, cancel, finish.
+//!
+//! Decides what may be sent at all: delivery gets a campaign only as [`Approved`], whose fields nobody else can make.
+//! Never sends, and never changes a recipient beyond what a move of the whole campaign does.
+
+mod approved;
+mod check;
+mod content;
+mod create;
+mod error;
+mod forecast;
+mod moves;
+mod people;
+mod plan;
+mod schedule;
+
+pub use approved::{Approved, load};
+pub use check::{CheckResult, RenderFailure, check, checked};
+pub use content::{Content, FrozenSettings};
+pub use create::{Sources, Wanted, create, settings, update};
+pub use error::ApprovalError;
+pub use forecast::Forecast;
+pub use moves::{approve, cancel, changed_settings, finish, pause, pause_by_worker, reject, resume, resume_sending, submit, withdraw};
+pub use people::{Parts, customer};
+pub use plan::Plan;
+pub use schedule::{ScheduleRequest, Start, audience, changed_or_unusable, schedule, start_due};

@@ -1,0 +1,420 @@
+//! One message over one open relay: render, compare with what was approved, compose, hand over, and say what is known.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::oneshot;
+
+use super::classify::{ReplyClasses, Scope, Trouble, Wait};
+use super::decide::Ending;
+use super::job::Job;
+use crate::clock;
+use crate::config::ReturnPath;
+use crate::crypto::{self, Hash};
+use crate::domain::address::Mailbox;
+use crate::domain::event::EntryKind;
+use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
+use crate::ledger::commitment::{self, Sealed};
+use crate::ledger::entry::{Actor, Draft};
+use crate::notice::{Stamp, compose, to_header};
+use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, WireBody};
+
+/// Whether a body may leave: the attempt's row, or `None`.
+pub type Leave = oneshot::Receiver<Option<i64>>;
+
+/// One message to hand over.
+pub struct Order {
+    /// The recipient.
+    pub job: Box<Job>,
+    /// When the attempt begins: its Date, epoch milliseconds.
+    pub begun_at: i64,
+    /// Answered once the attempt is committed.
+    pub leave: Leave,
+    /// Open while the campaign may send.
+    pub gate: Gate,
+}
+
+/// Whether a campaign's messages may leave at this moment: shut by a pause before the database is asked again.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    /// An open gate.
+    pub fn open() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Shuts it, for good.
+    pub fn shut(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
+    fn is_open(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// How carrying one message ended.
+pub enum Carried {
+    /// An attempt that ended.
+    Attempt(Box<Attempt>),
+    /// No attempt: relay trouble before the 354, or the body was not allowed to leave.
+    NotTried {
+        /// The attempt that was begun.
+        attempt_id: Option<i64>,
+        /// What the relay did, where it was the relay.
+        trouble: Option<SendFailure>,
+    },
+    /// The message cannot be made, or no relay can carry it.
+    Unsent {
+        /// The attempt that was begun.
+        attempt_id: Option<i64>,
+        /// Why.
+        class: FailureClass,
+        /// In plain words.
+        reply: String,
+    },
+    /// What would be sent is not what was approved.
+    Differs {
+        /// The attempt that was begun.
+        attempt_id: Option<i64>,
+    },
+}
+
+impl Carried {
+    /// Notes the attempt that was begun and came to nothing; without one, the body was not allowed to leave.
+    pub fn with_attempt(self, begun: Option<i64>) -> Self {
+        let Some(_) = begun else { return Self::NotTried { attempt_id: None, trouble: None } };
+        match self {
+            Self::Unsent { class, reply, .. } => Self::Unsent { attempt_id: begun, class, reply },
+            Self::Differs { .. } => Self::Differs { attempt_id: begun },
+            Self::NotTried { trouble, .. } => Self::NotTried { attempt_id: begun, trouble },
+            other @ Self::Attempt(_) => other,
+        }
+    }
+}
+
+/// An attempt that ended, with all that goes on record.
+pub struct Attempt {
+    /// Its row.
+    pub attempt_id: i64,
+    /// What follows for the recipient.
+    pub ending: Ending,
+    /// What went wrong.
+    pub class: Option<FailureClass>,
+    /// Whose fault a refusal is.
+    pub scope: Option<Scope>,
+    /// Where it went wrong.
+    pub phase: Option<Phase>,
+    /// The server's reply, where there was one.
+    pub reply: Option<Reply>,
+    /// The server's words, or what happened instead.
+    pub words: String,
+    /// Version and cipher.
+    pub tls: Option<String>,
+    /// The relay's own id.
+    pub queue_id: Option<String>,
+    /// SHA-256 of the message as sent.
+    pub content: Hash,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// Its entry, but for the outcome, which `decide` gives.
+    pub entry: Draft,
+}
+
+/// A message that is ready for the wire.
+pub struct Composed {
+    /// The bytes, past the last gate.
+    pub body: WireBody,
+    /// The message itself.
+    pub message: Vec<u8>,
+    /// SHA-256 of it.
+    pub content: Hash,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// The envelope sender.
+    pub return_path: Mailbox,
+}
+
+/// Renders and composes; compares what was rendered with its commitment first.
+pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
+    let unsent = |class, reply: String| Carried::Unsent { attempt_id: None, class, reply };
+    let rendered = job
+        .approved
+        .notice()
+        .render(&job.customer)
+        .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
+    if let Some(expected) = &job.expected {
+        let parts = rendered.parts_for_commitment(&to_header(&job.customer));
+        if commitment::rendered(&job.customer.key, parts) != *expected {
+            return Err(Carried::Differs { attempt_id: None });
+        }
+    }
+    let message_id = job.message_id();
+    let stamp = Stamp {
+        message_id: message_id.clone(),
+        date: clock::from_epoch_millis(begun_at),
+        attempt: u32::try_from(job.attempt()).unwrap_or(u32::MAX),
+        headers: Vec::new(),
+    };
+    let message = compose(&rendered, &job.customer, job.approved.organization(), &stamp)
+        .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
+    let body = WireBody::new(&message).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
+    let content = crypto::sha256(&[&message]);
+    let return_path = match return_path {
+        Some(path) => path.mailbox(&tag(job)).map_err(|error| unsent(FailureClass::Render, error.to_string()))?,
+        None => job.approved.organization().from.1.clone(),
+    };
+    Ok(Composed { body, message, content, message_id, return_path })
+}
+
+/// The attempt's tag: in the return path and the envelope id (RFC 3461 §4.4). It leads to nobody without the key.
+pub fn tag(job: &Job) -> String {
+    let hash = crypto::hmac_sha256(&job.customer.key, format!("candor/tag/1\n{}", job.attempt()).as_bytes());
+    hex::encode(&hash[..10])
+}
+
+/// Hands one message to an SMTP server.
+pub async fn over_smtp(
+    connection: &mut Connection,
+    order: &mut Order,
+    composed: &Composed,
+    relay: &str,
+    dsn_success: bool,
+) -> Carried {
+    let Order { job, begun_at, leave, gate } = order;
+    let dsn = connection.capabilities().dsn.then(|| Dsn { envid: tag(job), success: dsn_success });
+    let envelope = Envelope {
+        from: Some(composed.return_path.clone()),
+        to: job.customer.mailbox.clone(),
+        size: composed.body.size(),
+        body_is_8bit: composed.body.is_8bit(),
+        smtputf8: job.customer.mailbox.needs_smtputf8() || composed.return_path.needs_smtputf8(),
+        dsn,
+    };
+    let tls = connection.tls().map(ToString::to_string);
+    let record = Record { job, begun_at: *begun_at, composed, relay, tls };
+    let answer = connection.envelope(&envelope).await;
+    // The commit is waited for in every case: what was begun has to be known before it is given back.
+    let Some(attempt_id) = leave.await.ok().flatten() else {
+        return Carried::NotTried { attempt_id: None, trouble: None };
+    };
+    match answer {
+        Ok(EnvelopeAnswer::Ready) => {}
+        Ok(EnvelopeAnswer::Refused { phase, reply }) => {
+            let verdict = ReplyClasses::builtin().classify(phase, &reply);
+            if verdict.scope == Scope::Relay {
+                let trouble = Some(refusal(phase, &reply, verdict.class, verdict.permanent));
+                return Carried::NotTried { attempt_id: Some(attempt_id), trouble };
+            }
+            return record.refused(attempt_id, phase, reply);
+        }
+        Ok(EnvelopeAnswer::CannotCarry { reason, class }) => {
+            return Carried::Unsent { attempt_id: Some(attempt_id), class, reply: reason };
+        }
+        Err(error) => return Carried::NotTried { attempt_id: Some(attempt_id), trouble: Some(trouble(&error)) },
+    }
+    if !gate.is_open() {
+        // The caller closes the connection: the server sees no final dot, and nobody gets an empty letter.
+        return Carried::NotTried { attempt_id: Some(attempt_id), trouble: None };
+    }
+    match connection.body(&composed.body).await {
+        Ok(reply) if reply.is_positive() => record.accepted(attempt_id, reply),
+        Ok(reply) => record.refused(attempt_id, Phase::EndOfData, reply),
+        Err(error) if error.end_of_data_sent => record.in_doubt(attempt_id, &error),
+        Err(error) => record.broken_off(attempt_id, &error),
+    }
+}
+
+/// Puts one message into a folder of .eml files: written, synced and renamed, so that a file that is there is whole.
+pub async fn into_folder(folder: &std::path::Path, order: &mut Order, composed: &Composed, relay: &str) -> Carried {
+    let Order { job, begun_at, leave, gate } = order;
+    let Some(attempt_id) = leave.await.ok().flatten() else {
+        return Carried::NotTried { attempt_id: None, trouble: None };
+    };
+    if !gate.is_open() {
+        return Carried::NotTried { attempt_id: Some(attempt_id), trouble: None };
+    }
+    let record = Record { job, begun_at: *begun_at, composed, relay, tls: None };
+    let name = format!("{}-{}.eml", tag(job), job.attempt());
+    let (folder, message) = (folder.to_owned(), composed.message.clone());
+    let written = tokio::task::spawn_blocking({
+        let name = name.clone();
+        move || write_durably(&folder, &name, &message)
+    });
+    match written.await {
+        Ok(Ok(())) => record.accepted(attempt_id, Reply { code: 250, enhanced: None, text: format!("written as {name}") }),
+        Ok(Err(error)) => {
+            let trouble = SendFailure {
+                phase: Phase::Body,
+                code: None,
+                enhanced: None,
+                class: FailureClass::Network,
+                permanent: false,
+                reply: format!("the folder cannot be written: {error}"),
+            };
+            Carried::NotTried { attempt_id: Some(attempt_id), trouble: Some(trouble) }
+        }
+        Err(_) => Carried::NotTried { attempt_id: Some(attempt_id), trouble: None },
+    }
+}
+
+fn write_durably(folder: &std::path::Path, name: &str, message: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    super::relay::ensure_folder(folder)?;
+    let part = folder.join(format!(".{name}.part"));
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    file.write_all(message)?;
+    file.sync_all()?;
+    std::fs::rename(&part, folder.join(name))?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// What opening a connection ended in, as trouble of the relay.
+pub fn trouble(error: &SmtpError) -> SendFailure {
+    let verdict = match &error.reply {
+        Some(reply) => ReplyClasses::builtin().classify(error.phase, reply),
+        None => ReplyClasses::builtin().classify_trouble(error.phase, kind(&error.kind)),
+    };
+    SendFailure {
+        phase: error.phase,
+        code: error.reply.as_ref().map(|reply| reply.code),
+        enhanced: error.reply.as_ref().and_then(|reply| reply.enhanced.clone()),
+        class: verdict.class,
+        permanent: false,
+        reply: error.reply.as_ref().map_or_else(|| error.to_string(), |reply| reply.text.clone()),
+    }
+}
+
+fn kind(kind: &ErrorKind) -> Trouble {
+    match kind {
+        ErrorKind::Timeout => Trouble::Timeout,
+        ErrorKind::Closed => Trouble::Closed,
+        ErrorKind::Io => Trouble::Io,
+        ErrorKind::Tls => Trouble::Tls,
+        ErrorKind::AuthRefused => Trouble::Auth,
+        ErrorKind::Dns => Trouble::Dns,
+        ErrorKind::Protocol | ErrorKind::Refused => Trouble::Protocol,
+    }
+}
+
+fn refusal(phase: Phase, reply: &Reply, class: FailureClass, permanent: bool) -> SendFailure {
+    let Reply { code, enhanced, text } = reply.clone();
+    SendFailure { phase, code: Some(code), enhanced, class, permanent, reply: text }
+}
+
+/// What every outcome of one attempt has in common.
+struct Record<'a> {
+    job: &'a Job,
+    begun_at: i64,
+    composed: &'a Composed,
+    relay: &'a str,
+    tls: Option<String>,
+}
+
+impl Record<'_> {
+    fn accepted(&self, attempt_id: i64, reply: Reply) -> Carried {
+        let words = reply.text.clone();
+        self.end(attempt_id, Ending::Accepted, None, None, None, Some(reply), words)
+    }
+
+    fn refused(&self, attempt_id: i64, phase: Phase, reply: Reply) -> Carried {
+        let verdict = ReplyClasses::builtin().classify(phase, &reply);
+        let ending = Ending::Refused { class: verdict.class, permanent: verdict.permanent, wait: verdict.wait };
+        let words = reply.text.clone();
+        self.end(attempt_id, ending, Some(verdict.class), Some(verdict.scope), Some(phase), Some(reply), words)
+    }
+
+    fn in_doubt(&self, attempt_id: i64, error: &SmtpError) -> Carried {
+        let class = Some(trouble(error).class);
+        self.end(attempt_id, Ending::InDoubt, class, None, Some(error.phase), error.reply.clone(), error.to_string())
+    }
+
+    /// The body had begun to leave, but its final dot had not: nothing was taken, and it is an attempt.
+    fn broken_off(&self, attempt_id: i64, error: &SmtpError) -> Carried {
+        let failure = trouble(error);
+        let ending = Ending::Refused { class: failure.class, permanent: false, wait: Wait::Usual };
+        let class = Some(failure.class);
+        self.end(attempt_id, ending, class, Some(Scope::Relay), Some(error.phase), error.reply.clone(), failure.reply)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call site per way to end, each naming all of them")]
+    fn end(
+        &self,
+        attempt_id: i64,
+        ending: Ending,
+        class: Option<FailureClass>,
+        scope: Option<Scope>,
+        phase: Option<Phase>,
+        reply: Option<Reply>,
+        words: String,
+    ) -> Carried {
+        let Self { job, composed, .. } = self;
+        let queue_id = matches!(ending, Ending::Accepted).then(|| queue_id(&words)).flatten();
+        let content = hex::encode(composed.content);
+        let sealed = Sealed {
+            address: &job.customer.email,
+            content: Some(&content),
+            message_id: &composed.message_id,
+            queue_id: queue_id.as_deref(),
+            reference: &job.customer.reference,
+            reply: Some(&words),
+        };
+        let sealed = commitment::sealed(&job.customer.key, &sealed);
+        let entry = attempt_entry(job.campaign(), job.approved.notice_hash(), self.relay, job.attempt(), self.begun_at)
+            .about(job.recipient_id, &job.customer.key, &job.customer.reference)
+            .with_hash("sealed", &sealed)
+            .with("tls", self.tls.clone())
+            .with("class", class.map(FailureClass::as_str))
+            .with("code", reply.as_ref().map(|reply| reply.code))
+            .with("enhanced", reply.as_ref().and_then(|reply| reply.enhanced.clone()));
+        Carried::Attempt(Box::new(Attempt {
+            attempt_id,
+            ending,
+            class,
+            scope,
+            phase,
+            reply,
+            words,
+            tls: self.tls.clone(),
+            queue_id,
+            content: composed.content,
+            message_id: composed.message_id.clone(),
+            entry,
+        }))
+    }
+}
+
+/// The fields that every `attempt` entry has (ledger.md).
+pub fn attempt_entry(campaign: &str, notice_hash: &Hash, relay: &str, attempt: i64, begun_at: i64) -> Draft {
+    Draft::new(EntryKind::Attempt, &Actor::Worker, Some(campaign))
+        .with_hash("notice", notice_hash)
+        .with("relay", relay)
+        .with("attempt", attempt)
+        .with("started_at", clock::rfc3339_millis(begun_at))
+}
+
+/// The relay's own id in its words to end-of-data, as the common servers give it: `queued as 4XyZ` (Postfix, Sendmail's
+/// `Message accepted` has `4XyZ` first), `id=1abc-…` (Exim), or the first word after `Ok:`.
+fn queue_id(words: &str) -> Option<String> {
+    const ID_CHARS_MAX: usize = 128;
+    let is_id = |word: &str| word.len() >= 4 && word.len() <= ID_CHARS_MAX && word.bytes().any(|b| b.is_ascii_digit());
+    let after = |mark: &str| words.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next());
+    let found = after("queued as ").or_else(|| after("id=")).or_else(|| after("Queued mail for delivery, "));
+    let clean = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c)).to_owned();
+    found.map(clean).filter(|word| is_id(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::queue_id;
+
+    #[test]
+    fn the_relays_own_id_is_found_where_it_gives_one() {
+        assert_eq!(queue_id("2.0.0 Ok: queued as 4XyZ1q0Pz2").as_deref(), Some("4XyZ1q0Pz2"));
+        assert_eq!(queue_id("OK id=1rAbCd-0001Xy-2z").as_deref(), Some("1rAbCd-0001Xy-2z"));
+        assert_eq!(queue_id("Thank you."), None);
+        assert_eq!(queue_id("queued as"), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! Who is next in one campaign: claimed recipients, those of limited domains in lanes of their own, so that a slow domain
+//! never holds back the others.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::time::Instant;
+
+use super::job::Job;
+use super::pace::{Lane, Pace};
+use crate::domain::rate::Rate;
+
+/// Claimed recipients of one limited domain that wait in memory; more go back until their turn is near.
+const LANE_JOBS_MAX: usize = 256;
+
+/// The claimed recipients of one campaign.
+#[derive(Default)]
+pub struct Lanes {
+    free: VecDeque<Box<Job>>,
+    limited: HashMap<String, VecDeque<Box<Job>>>,
+}
+
+/// Who is next.
+pub enum Next {
+    /// This one may leave now; its permits are taken.
+    Ready(Box<Job>),
+    /// Somebody waits, but nobody may leave before then.
+    At(Instant),
+    /// Nobody waits.
+    Empty,
+}
+
+impl Lanes {
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.free.len() + self.limited.values().map(VecDeque::len).sum::<usize>()
+    }
+
+    /// How many wait whose domain has no limit of its own.
+    pub fn free_len(&self) -> usize {
+        self.free.len()
+    }
+
+    /// Takes in a claimed recipient; gives it back where its domain's lane is full.
+    pub fn push(&mut self, job: Box<Job>, pace: &Pace) -> Result<(), Box<Job>> {
+        if pace.domain_rate(&job.domain) == Rate::Unlimited {
+            self.free.push_back(job);
+            return Ok(());
+        }
+        let lane = self.limited.entry(job.domain.clone()).or_default();
+        if lane.len() >= LANE_JOBS_MAX {
+            return Err(job);
+        }
+        lane.push_back(job);
+        Ok(())
+    }
+
+    /// The next one that may leave over this relay, or when somebody may.
+    pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Next {
+        let mut soonest: Option<Instant> = None;
+        for (domain, lane) in &mut self.limited {
+            if lane.is_empty() {
+                continue;
+            }
+            match pace.take(Lane { campaign, relay, domain }, now) {
+                Ok(()) => return lane.pop_front().map_or(Next::Empty, Next::Ready),
+                Err(at) => soonest = Some(soonest.map_or(at, |other| other.min(at))),
+            }
+        }
+        if let Some(job) = self.free.front() {
+            match pace.take(Lane { campaign, relay, domain: &job.domain }, now) {
+                Ok(()) => return self.free.pop_front().map_or(Next::Empty, Next::Ready),
+                Err(at) => soonest = Some(soonest.map_or(at, |other| other.min(at))),
+            }
+        }
+        soonest.map_or(Next::Empty, Next::At)
+    }
+
+    /// Whether somebody could leave over this relay now, and if not, when; without taking anybody.
+    pub fn ready_at(&self, campaign: &str, relay: &str, pace: &Pace, now: Instant) -> Option<Instant> {
+        let domains = self.limited.iter().filter(|(_, lane)| !lane.is_empty()).map(|(domain, _)| domain.as_str());
+        let domains = domains.chain(self.free.front().map(|job| job.domain.as_str()));
+        domains.map(|domain| pace.ready_at(Lane { campaign, relay, domain }, now)).min()
+    }
+
+    /// Everybody out.
+    pub fn drain(&mut self) -> Vec<Box<Job>> {
+        let mut all: Vec<Box<Job>> = self.free.drain(..).collect();
+        all.extend(self.limited.drain().flat_map(|(_, lane)| lane));
+        all
+    }
+
+    /// Takes out those for whom `is_over` says so.
+    pub fn take_if(&mut self, is_over: impl Fn(&Job) -> bool) -> Vec<Box<Job>> {
+        let (out, stay): (Vec<_>, Vec<_>) = self.drain().into_iter().partition(|job| is_over(job));
+        for job in stay {
+            self.free.push_back(job);
+        }
+        out
+    }
+}

@@ -1,0 +1,86 @@
+//! One campaign while it is being sent: its people under way, its clock, its gate.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::carry::Gate;
+use super::lanes::Lanes;
+use super::watch::Watch;
+use crate::approval::Approved;
+use crate::store::PulseRow;
+
+/// A campaign that this worker is sending.
+pub struct Live {
+    /// As approved.
+    pub approved: Arc<Approved>,
+    /// As the database last said; a change means that it has to be loaded again.
+    pub pulse: PulseRow,
+    /// Claimed and waiting.
+    pub lanes: Lanes,
+    /// Handed to a line.
+    pub in_flight: usize,
+    /// A claim is under way.
+    pub is_claiming: bool,
+    /// The last claim came back short: nothing more before then.
+    pub dry_until: Option<Instant>,
+    /// May send now: sending, and inside its window.
+    pub is_open: bool,
+    /// Shut as soon as it may not.
+    pub gate: Gate,
+    /// Milliseconds spent sending.
+    pub active_ms: i64,
+    /// Milliseconds of that which are not committed yet.
+    pub active_due_ms: i64,
+    /// When `active_ms` was last brought up to date.
+    pub counted_at: Instant,
+    /// What would make it pause itself.
+    pub watch: Watch,
+    /// It has to pause itself: why, and what was seen.
+    pub must_pause: Option<(&'static str, String)>,
+    /// Handed out, for the canary.
+    pub handed_out: i64,
+}
+
+impl Live {
+    /// A campaign that has just been loaded, with its gate shut.
+    pub fn new(approved: Approved, pulse: PulseRow, now: Instant) -> Self {
+        let active_ms = approved.row().active_ms;
+        Self {
+            approved: Arc::new(approved),
+            pulse,
+            lanes: Lanes::default(),
+            in_flight: 0,
+            is_claiming: false,
+            dry_until: None,
+            is_open: false,
+            gate: Gate::default(),
+            active_ms,
+            active_due_ms: 0,
+            counted_at: now,
+            watch: Watch::default(),
+            must_pause: None,
+            handed_out: 0,
+        }
+    }
+
+    /// Brings the time spent sending up to date.
+    pub fn count_active(&mut self, now: Instant) {
+        if self.is_open {
+            let ms = i64::try_from((now - self.counted_at).as_millis()).unwrap_or(0);
+            self.active_ms += ms;
+            self.active_due_ms += ms;
+        }
+        self.counted_at = now;
+    }
+
+    /// Whether nobody is claimed, under way or asked for.
+    pub fn is_quiet(&self) -> bool {
+        self.lanes.len() == 0 && self.in_flight == 0 && !self.is_claiming
+    }
+
+    /// How many more the canary lets go.
+    pub fn canary_left(&self) -> i64 {
+        self.approved.row().canary.map_or(i64::MAX, |canary| canary - self.handed_out)
+    }
+}

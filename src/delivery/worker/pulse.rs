@@ -1,0 +1,197 @@
+//! Ten times a second: what has changed in the database, who may send, who is done.
+
+use tokio::time::Instant;
+
+use super::super::live::Live;
+use super::flow::failed;
+use super::{Report, Step, Until, Worker, WorkerError};
+use crate::approval::{self, Start};
+use crate::domain::campaign::{CampaignState, reason};
+use crate::domain::outcome::FailureClass;
+use crate::store::{PulseRow, Returned};
+
+/// Milliseconds of sending that may be lost in a crash: the count is committed this often.
+const ACTIVE_COMMIT_MS: i64 = 1_000;
+/// Recipients settled in one transaction after a cancellation.
+const SWEEP_GROUP: i64 = 5_000;
+
+impl Worker {
+    pub(super) async fn pulse(&mut self, now: Instant) -> Result<Step, WorkerError> {
+        let mut rows = self.store.pulse().await?;
+        rows.retain(|row| self.only.as_ref().is_none_or(|only| *only == row.name));
+        self.drop_others(&rows).await?;
+        let at = self.clock.now().timestamp_millis();
+        for row in rows {
+            if row.state == CampaignState::Sending.as_str() {
+                self.keep_up(row, now).await?;
+            } else if row.scheduled_at.is_some_and(|scheduled| scheduled <= at) {
+                self.start_due(&row).await?;
+            }
+        }
+        let ids: Vec<i64> = self.live.keys().copied().collect();
+        let mut is_done = self.until != Until::Stopped;
+        for id in ids {
+            is_done &= self.look_after(id, now).await?;
+        }
+        is_done &= !self.is_committing && self.pending.is_empty();
+        Ok(if is_done && !self.has_scheduled().await? { Step::Done } else { Step::On })
+    }
+
+    /// Campaigns that no longer send: nothing more of them leaves, and their people go back.
+    async fn drop_others(&mut self, rows: &[PulseRow]) -> Result<(), WorkerError> {
+        let sending = |id: i64| rows.iter().any(|row| row.id == id && row.state == CampaignState::Sending.as_str());
+        let gone: Vec<i64> = self.live.keys().copied().filter(|id| !sending(*id)).collect();
+        for id in gone {
+            let Some(live) = self.live.get_mut(&id) else { continue };
+            live.gate.shut();
+            live.is_open = false;
+            let back = live.lanes.drain();
+            self.pending.returned.extend(back.iter().map(|job| Returned {
+                recipient_id: job.recipient_id,
+                attempt_id: None,
+                due_at: None,
+            }));
+            if live.in_flight == 0 && !live.is_claiming && !self.is_committing && self.pending.is_empty() {
+                self.live.remove(&id);
+                while self.store.cancelled_sweep(id, SWEEP_GROUP).await? > 0 {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads a campaign that is sending, or loads it again after its settings or batches changed.
+    async fn keep_up(&mut self, row: PulseRow, now: Instant) -> Result<(), WorkerError> {
+        let has_changed = self.live.get(&row.id).is_none_or(|live| live.pulse != row);
+        if !has_changed {
+            return Ok(());
+        }
+        let Some(campaign) = self.store.campaign_by_name(&row.name).await? else { return Ok(()) };
+        match approval::load(&self.store, &self.settings, campaign).await {
+            Ok(approved) => {
+                self.pace.set_campaign(&row.name, approved.rate(), now);
+                match self.live.get_mut(&row.id) {
+                    Some(live) => {
+                        live.approved = std::sync::Arc::new(approved);
+                        live.pulse = row;
+                    }
+                    None => drop(self.live.insert(row.id, Live::new(approved, row, now))),
+                }
+                Ok(())
+            }
+            Err(error) => self.pause(&row.name, reason::SETTINGS_CHANGED, error.to_string()).await,
+        }
+    }
+
+    async fn start_due(&mut self, row: &PulseRow) -> Result<(), WorkerError> {
+        let Some(campaign) = self.store.campaign_by_name(&row.name).await? else { return Ok(()) };
+        match approval::start_due(&self.store, &self.settings, &self.by(), &campaign).await? {
+            Start::Started { late_ms } => self.report(Report::Started { campaign: row.name.clone(), late_ms }),
+            Start::Held(reason) => {
+                let words = String::new();
+                self.report(Report::Paused { campaign: row.name.clone(), reason, words });
+            }
+            Start::Gone => {}
+        }
+        self.next_pulse = self.clock.instant();
+        Ok(())
+    }
+
+    /// One campaign: its clock, its window, its pauses, its end. Returns whether this worker has nothing more to do there
+    /// by [`Until`].
+    async fn look_after(&mut self, id: i64, now: Instant) -> Result<bool, WorkerError> {
+        let utc = self.clock.now();
+        let zone = self.settings.organization.time_zone;
+        let Some(live) = self.live.get_mut(&id) else { return Ok(true) };
+        live.count_active(now);
+        if live.active_due_ms >= ACTIVE_COMMIT_MS {
+            self.pending.active.push((id, std::mem::take(&mut live.active_due_ms)));
+        }
+        let name = live.pulse.name.clone();
+        if let Some((reason, words)) = live.must_pause.take() {
+            self.pause(&name, reason, words).await?;
+            return Ok(false);
+        }
+        let is_in_window = live.approved.window().is_none_or(|window| window.contains(utc, zone));
+        let is_sending = live.pulse.state == CampaignState::Sending.as_str();
+        set_open(live, is_sending && is_in_window);
+        if !is_in_window {
+            let back = live.lanes.drain();
+            let back = back.iter().map(|job| Returned { recipient_id: job.recipient_id, attempt_id: None, due_at: None });
+            self.pending.returned.extend(back);
+            return Ok(false);
+        }
+        self.expire(id);
+        let Some(live) = self.live.get(&id) else { return Ok(true) };
+        if live.canary_left() <= 0 && live.in_flight == 0 {
+            let words = format!("{} people have been sent to", live.handed_out);
+            self.pause(&name, reason::CANARY, words).await?;
+            return Ok(false);
+        }
+        let is_dry = live.is_quiet() && live.dry_until.is_some() && !self.is_committing && self.pending.is_empty();
+        if !is_dry {
+            return Ok(false);
+        }
+        self.at_rest(id, &name).await
+    }
+
+    /// Nobody is due: the campaign has ended, waits, or is held back by `[safety] only_to`.
+    async fn at_rest(&mut self, id: i64, name: &str) -> Result<bool, WorkerError> {
+        if let Some(due_at) = self.store.next_due(id).await? {
+            let is_later = due_at > self.clock.now().timestamp_millis();
+            return Ok(is_later && self.until == Until::NothingPending);
+        }
+        let Some(campaign) = self.store.campaign_by_name(name).await? else { return Ok(true) };
+        if approval::finish(&self.store, &self.by(), &campaign).await? {
+            self.live.remove(&id);
+            self.report(Report::Finished { campaign: name.to_owned() });
+            return Ok(true);
+        }
+        if self.only_to.is_some() {
+            let words = "[safety] only_to lets nothing go to those who are left".to_owned();
+            self.pause(name, reason::ONLY_TO, words).await?;
+        }
+        Ok(false)
+    }
+
+    /// Claimed recipients whose time is over.
+    fn expire(&mut self, id: i64) {
+        let give_up_ms = i64::try_from(self.settings.delivery.give_up_after.as_millis()).unwrap_or(i64::MAX);
+        let Some(live) = self.live.get_mut(&id) else { return };
+        let active_ms = live.active_ms;
+        if active_ms < give_up_ms {
+            return;
+        }
+        for job in live.lanes.take_if(|job| active_ms - job.due_active_ms >= give_up_ms) {
+            let class = job.last_class.unwrap_or(FailureClass::Expired);
+            let words = (job.attempts == 0).then(|| "no relay could be reached until give_up_after".to_owned());
+            self.pending.unsent.push(failed(&job, None, class, words));
+        }
+    }
+
+    async fn pause(&mut self, name: &str, reason: &'static str, words: String) -> Result<(), WorkerError> {
+        let is_paused = approval::pause_by_worker(&self.store, &self.by(), name, reason).await?;
+        if is_paused {
+            self.report(Report::Paused { campaign: name.to_owned(), reason, words });
+        }
+        self.next_pulse = self.clock.instant();
+        Ok(())
+    }
+
+    /// Whether a campaign of this worker's waits for its start, which keeps it from ending by itself.
+    async fn has_scheduled(&self) -> Result<bool, WorkerError> {
+        let rows = self.store.pulse().await?;
+        Ok(rows.iter().any(|row| self.only.as_ref().is_none_or(|only| *only == row.name)))
+    }
+}
+
+fn set_open(live: &mut Live, is_open: bool) {
+    if live.is_open == is_open {
+        return;
+    }
+    live.is_open = is_open;
+    if is_open {
+        live.gate = super::super::carry::Gate::open();
+    } else {
+        live.gate.shut();
+    }
+}

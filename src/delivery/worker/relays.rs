@@ -1,0 +1,220 @@
+//! The relays and their lines: which may be used, which are set aside, which line is idle.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::super::carry::Order;
+use super::super::relay::NamedRelay;
+use crate::domain::outcome::{FailureClass, SendFailure};
+use crate::domain::retry::AUTH_TRIES;
+
+/// Connections in a row without an accepted message before a relay is set aside (delivery.md, "Rates").
+const FRUITLESS_MAX: u32 = 5;
+/// The longest that a relay is set aside before it is probed again.
+const ASIDE_MAX: Duration = Duration::from_secs(5 * 60);
+
+/// All relays of a worker.
+pub struct Relays {
+    states: Vec<RelayState>,
+    lines: HashMap<u64, Line>,
+    next_line: u64,
+    aside_first: Duration,
+}
+
+/// One relay.
+pub struct RelayState {
+    /// Its name and limits.
+    pub named: NamedRelay,
+    idle: Vec<u64>,
+    open: u32,
+    opening: u32,
+    /// It has taken a message since it was last in doubt; until then one connection at a time is enough.
+    is_proven: bool,
+    fruitless: u32,
+    auth_refused: u32,
+    aside: Option<Aside>,
+}
+
+struct Aside {
+    until: Instant,
+    wait: Duration,
+}
+
+struct Line {
+    relay: usize,
+    orders: mpsc::Sender<Order>,
+    is_opening: bool,
+    has_accepted: bool,
+}
+
+/// What the end of a line means for its relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Fine,
+    /// It is set aside for so long.
+    Aside(Duration),
+    /// It refuses the credentials, for good.
+    AuthRefused,
+}
+
+impl Relays {
+    /// None open yet. `aside_first`: how long a relay is set aside the first time.
+    pub fn new(named: Vec<NamedRelay>, aside_first: Duration) -> Self {
+        let states = named.into_iter().map(|named| RelayState {
+            named,
+            idle: Vec::new(),
+            open: 0,
+            opening: 0,
+            is_proven: false,
+            fruitless: 0,
+            auth_refused: 0,
+            aside: None,
+        });
+        Self { states: states.collect(), lines: HashMap::new(), next_line: 0, aside_first }
+    }
+
+    /// The first of these relays that may be used now; otherwise when one may be probed.
+    pub fn usable(&self, names: &[String], now: Instant) -> Result<usize, Option<Instant>> {
+        let mut soonest = None;
+        for name in names {
+            let Some(index) = self.states.iter().position(|state| state.named.name == *name) else { continue };
+            let state = &self.states[index];
+            if state.auth_refused >= AUTH_TRIES {
+                continue;
+            }
+            match &state.aside {
+                Some(aside) if aside.until > now => {
+                    soonest = Some(soonest.map_or(aside.until, |other: Instant| other.min(aside.until)));
+                }
+                _ => return Ok(index),
+            }
+        }
+        Err(soonest)
+    }
+
+    /// The relay of an index that [`Relays::usable`] gave.
+    pub fn state(&self, index: usize) -> &RelayState {
+        &self.states[index]
+    }
+
+    /// The relay of a line.
+    pub fn of_line(&self, id: u64) -> Option<&RelayState> {
+        self.lines.get(&id).map(|line| &self.states[line.relay])
+    }
+
+    /// An idle line of a relay.
+    pub fn take_idle(&mut self, index: usize) -> Option<u64> {
+        self.states[index].idle.pop()
+    }
+
+    /// Gives an order to a line. A line that has just gone gives it back by dropping it.
+    pub fn order(&self, id: u64, order: Order) {
+        if let Some(line) = self.lines.get(&id) {
+            // An idle line has room for one; if its task is gone, its event will say so.
+            drop(line.orders.try_send(order));
+        }
+    }
+
+    /// How many lines may be opened for so many ready messages.
+    pub fn may_open(&self, index: usize, ready: usize) -> u32 {
+        let state = &self.states[index];
+        let most = if state.is_proven { state.named.connections } else { 1 };
+        let room = most.saturating_sub(state.open + state.opening);
+        let wanted = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(state.opening);
+        room.min(wanted)
+    }
+
+    /// Notes a line that is being opened; returns its id and where its orders come from.
+    pub fn opening(&mut self, index: usize) -> (u64, mpsc::Receiver<Order>) {
+        let id = self.next_line;
+        self.next_line += 1;
+        let (orders, receiver) = mpsc::channel(1);
+        self.states[index].opening += 1;
+        self.lines.insert(id, Line { relay: index, orders, is_opening: true, has_accepted: false });
+        (id, receiver)
+    }
+
+    /// A line is open and idle.
+    pub fn opened(&mut self, id: u64) {
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        line.is_opening = false;
+        let state = &mut self.states[line.relay];
+        state.opening -= 1;
+        state.open += 1;
+        state.auth_refused = 0;
+        state.idle.push(id);
+    }
+
+    /// A line has carried a message and is idle again. Returns whether its relay is back after having been set aside.
+    pub fn carried(&mut self, id: u64, is_accepted: bool, is_open: bool) -> bool {
+        let Some(line) = self.lines.get_mut(&id) else { return false };
+        let state = &mut self.states[line.relay];
+        let mut is_back = false;
+        if is_accepted {
+            line.has_accepted = true;
+            state.is_proven = true;
+            state.fruitless = 0;
+            is_back = state.aside.take().is_some();
+        }
+        if is_open {
+            state.idle.push(id);
+        }
+        is_back
+    }
+
+    /// A line that has been idle for long is let go, if it still is idle.
+    pub fn let_go(&mut self, id: u64) {
+        let Some(line) = self.lines.get(&id) else { return };
+        let state = &mut self.states[line.relay];
+        if let Some(at) = state.idle.iter().position(|other| *other == id) {
+            state.idle.remove(at);
+            state.open -= 1;
+            self.lines.remove(&id);
+        }
+    }
+
+    /// Lets every idle line go.
+    pub fn close_idle(&mut self) {
+        for state in &mut self.states {
+            for id in state.idle.drain(..) {
+                self.lines.remove(&id);
+                state.open -= 1;
+            }
+        }
+    }
+
+    /// A line has ended, or could not be opened.
+    pub fn ended(&mut self, id: u64, trouble: Option<&SendFailure>, now: Instant) -> Verdict {
+        let Some(line) = self.lines.remove(&id) else { return Verdict::Fine };
+        let state = &mut self.states[line.relay];
+        state.idle.retain(|other| *other != id);
+        if line.is_opening {
+            state.opening -= 1;
+        } else {
+            state.open -= 1;
+        }
+        if line.has_accepted {
+            return Verdict::Fine;
+        }
+        state.fruitless += 1;
+        let is_auth = trouble.is_some_and(|trouble| trouble.class == FailureClass::Auth);
+        if is_auth {
+            state.auth_refused += 1;
+            if state.auth_refused >= AUTH_TRIES {
+                return Verdict::AuthRefused;
+            }
+        }
+        let was_probe = state.aside.is_some();
+        if !(is_auth || was_probe || state.fruitless >= FRUITLESS_MAX) {
+            return Verdict::Fine;
+        }
+        let wait = state.aside.as_ref().map_or(self.aside_first, |aside| (aside.wait * 2).min(ASIDE_MAX));
+        state.aside = Some(Aside { until: now + wait, wait });
+        state.is_proven = false;
+        Verdict::Aside(wait)
+    }
+}
