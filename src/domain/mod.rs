@@ -14,3 +14,4 @@ pub mod rate;
 pub mod recipient;
 pub mod retry;
 pub mod text;
+pub mod when;
