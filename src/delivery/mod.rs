@@ -2,4 +2,5 @@
 //!
 //! Sits between approval, which says what may be sent at all, and store and ledger, which keep what happened.
 
+pub mod classify;
 pub mod pace;

@@ -5,7 +5,7 @@
 
 pub mod address;
 pub mod campaign;
-mod closed_set;
+pub(crate) mod closed_set;
 pub mod event;
 pub mod ids;
 pub mod incident;
