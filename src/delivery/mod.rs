@@ -1,22 +1,6 @@
-//! Claim, send, record: how a message that may leave gets out, and what is known afterwards (delivery.md, "Promises").
+//! Sending: what may leave when, what the relay answered, and what follows from it.
 //!
-//! Decides when a message leaves, over which relay, and what its outcome means for the recipient. Never decides what a
-//! message says, never writes outside [`crate::store::Store::record`], never calls anything accepted without the 250 to
-//! that message's own end-of-data.
+//! Sits between approval, which says what may be sent at all, and store and ledger, which keep what happened.
 
 pub mod classify;
 pub mod pace;
-
-mod carry;
-mod decide;
-mod job;
-mod lanes;
-mod line;
-mod live;
-mod recover;
-mod relay;
-mod watch;
-mod worker;
-
-pub use relay::{Probe, RelayError, probe};
-pub use worker::{Notice, Worker, WorkerError, WorkerOptions};

@@ -5,7 +5,7 @@
 
 pub mod address;
 pub mod campaign;
-mod closed_set;
+pub(crate) mod closed_set;
 pub mod event;
 pub mod ids;
 pub mod incident;
@@ -14,3 +14,4 @@ pub mod rate;
 pub mod recipient;
 pub mod retry;
 pub mod text;
+pub mod when;
