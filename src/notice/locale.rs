@@ -32,8 +32,6 @@ pub(super) fn choose<'a>(available: impl Iterator<Item = &'a str> + Clone, wante
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn a_locale_is_taken_exactly_else_by_its_language() {
         let available = ["en", "pt-BR", "pt", "zh_Hant"];

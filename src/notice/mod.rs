@@ -6,23 +6,37 @@
 
 mod bind;
 mod body_text;
+mod check;
 mod error;
 mod folder;
 mod header;
 mod helpers;
+mod html_text;
 mod images;
 mod locale;
+mod message;
 mod names;
 mod notice;
 mod parse;
+mod preview;
 mod reference_code;
 mod rendered;
+mod rules;
 mod template_set;
 mod text_part;
 mod values;
 
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;
+
+pub use check::{Finding, RuleResult, check_recipient, check_rules};
 pub use error::{NoticeError, RenderError};
+pub use message::{MessageError, Stamp, compose, message_id, recipient_line};
 pub use notice::{Customer, Notice, Organization};
+pub use preview::{PreviewFormat, preview, preview_html, preview_text};
 pub use reference_code::{parse_reference_code, reference_code};
 pub use rendered::{Attachment, Rendered};
+pub use rules::{Rule, RuleFileError, RuleSet, Severity};
 pub use template_set::TemplateSet;

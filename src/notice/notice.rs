@@ -10,9 +10,10 @@ use handlebars::{Context, Handlebars, Template};
 use serde_json::{Map, Value};
 
 use super::bind::{Binding, LimitedText, PART_OCTETS_MAX, fill, fixed_text};
-use super::body_text::clean;
+use super::body_text::{clean, squash};
 use super::error::{NoticeError, RenderError};
 use super::header::one_line;
+use super::html_text::paragraphs;
 use super::names::{Names, Usage};
 use super::parse::parse;
 use super::reference_code::reference_code;
@@ -96,6 +97,7 @@ pub(super) struct InLocale {
     usage: Usage,
     /// The values that are the same for everybody, as far as the bound templates still ask for them.
     fixed: Map<String, Value>,
+    guarantee_is_fixed: bool,
     /// The incident's words in this locale.
     pub(super) words: IncidentText,
 }
@@ -221,7 +223,11 @@ impl InLocale {
         let text = set.template(name, BODY_TEXT).map(|source| part(BODY_TEXT, source, &plain)).transpose()?;
         let all = context.data().as_object();
         let fixed = usage.roots.iter().filter_map(|root| Some((root.clone(), all?.get(root)?.clone()))).collect();
-        Ok(Self { name: name.to_owned(), subject, html, text, images, usage, fixed, words: words.clone() })
+        let words = words.clone();
+        let mut locale =
+            Self { name: name.to_owned(), subject, html, text, images, usage, fixed, words, guarantee_is_fixed: false };
+        locale.guarantee_is_fixed = locale.has_fixed_guarantee();
+        Ok(locale)
     }
 
     fn render(&self, customer: &Customer) -> Result<Rendered, RenderError> {
@@ -260,11 +266,24 @@ impl InLocale {
         Ok(Context::from(Value::Object(root)))
     }
 
+    /// Whether every recipient's copy has the guarantee in both parts, because it stands in the fixed text.
+    pub(super) fn always_has_guarantee(&self) -> bool {
+        self.guarantee_is_fixed
+    }
+
     /// Whether a column that this locale's templates print is blank for a customer: then words may stand beside a gap.
     pub(super) fn prints_blank(&self, customer: &Customer) -> bool {
         let used = self.usage.required.iter().chain(&self.usage.optional);
         self.usage.all_columns
             || used.into_iter().any(|name| customer.column(name).is_none_or(|value| value.trim().is_empty()))
+    }
+
+    fn has_fixed_guarantee(&self) -> bool {
+        let wanted = squash(&self.words.guarantee);
+        let fixed = self.fixed_text(false);
+        let html = paragraphs(&fixed.html).join(" ").contains(&wanted);
+        // Without a text template the text part holds what the HTML part shows.
+        html && fixed.text.is_none_or(|text| squash(&text).contains(&wanted))
     }
 
     /// The fixed text of the templates: of every branch, or only of what all recipients get.
