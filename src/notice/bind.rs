@@ -8,20 +8,18 @@ use handlebars::template::{HelperTemplate, TemplateElement};
 use handlebars::{Context, Handlebars, Output, RenderContext, Renderable as _, Template};
 
 use super::error::NoticeError;
-use super::names::Names;
+use super::names::{Ground, Names};
 
 /// Stands for whatever differs between recipients in the text of a template.
 pub(super) const GAP: char = '\u{fffc}';
 
 /// What a template is bound with.
 pub(super) struct Binding<'a> {
-    /// The template's path, for messages.
-    pub(super) file: &'a str,
-    /// Whether it is the HTML part.
-    pub(super) escaped: bool,
+    /// The names and values.
+    pub(super) ground: Ground<'a>,
     /// Helpers and escaping.
     pub(super) registry: &'a Handlebars<'static>,
-    /// The values that will be there; the customer's are stand-ins.
+    /// The ground's values, as handlebars takes them.
     pub(super) context: &'a Context,
 }
 
@@ -88,14 +86,14 @@ impl Binding<'_> {
     }
 
     fn names(&self) -> Names<'_> {
-        Names::new(self.file, self.context.data(), self.escaped)
+        Names::new(self.ground)
     }
 
     fn text_of(&self, element: TemplateElement, line: usize) -> Result<String, NoticeError> {
         let mut template = Template::new();
         template.elements.push(element);
         fill(&template, self.registry, self.context, LimitedText::new(0)).map_err(|error| NoticeError::Refused {
-            file: self.file.to_owned(),
+            file: self.ground.file.to_owned(),
             line: error.line_no.unwrap_or(line),
             what: error.reason().to_string(),
         })

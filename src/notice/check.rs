@@ -9,11 +9,13 @@ use serde::Serialize;
 
 use super::bind::GAP;
 use super::body_text::squash;
+use super::compiled::Notice;
 use super::html_text::{paragraphs, text_paragraphs};
-use super::notice::{Customer, InLocale, Notice};
+use super::in_locale::InLocale;
+use super::parties::Customer;
 use super::reference_code::reference_code;
 use super::rendered::Rendered;
-use super::rules::{Rule, RuleSet, Severity, first_word, stands_in};
+use super::rules::{Rule, RuleSet, Searched, Severity};
 use crate::domain::incident::IncidentText;
 
 /// What one rule found in one locale.
@@ -62,8 +64,9 @@ impl<'a> Sheet<'a> {
     }
 
     /// Everything a person reads, the subject first.
-    fn words(&self) -> String {
-        format!("{}\n{}\n{}", self.rendered.subject, self.html.join("\n"), self.text.join("\n"))
+    fn words(&self) -> Searched {
+        let (html, text) = (self.html.join("\n"), self.text.join("\n"));
+        Searched::new(format!("{}\n{html}\n{text}", self.rendered.subject))
     }
 }
 
@@ -92,7 +95,7 @@ const CONDITIONS: &[(&str, Condition)] = &[
 ///
 /// A locale that no sample reads is judged by a stand-in with every column filled. The results come rule by rule.
 pub fn check_rules(notice: &Notice, samples: &[(&Customer, &Rendered)]) -> Vec<RuleResult> {
-    let locales: Vec<(&InLocale, &str, Result<Vec<Sheet<'_>>, String>)> = notice
+    let locales: Vec<_> = notice
         .locales()
         .filter_map(|name| Some((notice.in_locale(name)?, name, sheets(notice, name, samples))))
         .collect();
@@ -201,7 +204,7 @@ fn unresolved(case: &Case<'_>) -> Verdict {
     {
         // A gap is whatever stands there for a recipient; copies are looked at below.
         let text = squash(text.map_or("", String::as_str)).replace(GAP, "\u{1}");
-        if let Some(word) = first_word(&case.rule.words, &text) {
+        if let Some(word) = Searched::new(text).first_of(&case.rule.words) {
             return Err(format!("`{word}` stands in the {part}"));
         }
     }
@@ -211,8 +214,9 @@ fn unresolved(case: &Case<'_>) -> Verdict {
 fn unresolved_in_copies(case: &Case<'_>) -> Verdict {
     for sheet in case.sheets {
         let seen = sheet.words();
-        let of_the_row = |word: &str| sheet.customer.columns().any(|(_, value)| stands_in(word, value));
-        if let Some(word) = case.rule.words.iter().find(|word| stands_in(word, &seen) && !of_the_row(word)) {
+        let row = || sheet.customer.columns().map(|(_, value)| Searched::new(value.to_owned()));
+        let mut left = case.rule.words.iter().filter(|word| seen.has(word));
+        if let Some(word) = left.find(|word| !row().any(|value| value.has(word))) {
             return Err(format!("`{word}` stands in a rendered copy"));
         }
     }
@@ -220,7 +224,7 @@ fn unresolved_in_copies(case: &Case<'_>) -> Verdict {
 }
 
 fn opt_out(case: &Case<'_>) -> Verdict {
-    match case.sheets.iter().find_map(|sheet| first_word(&case.rule.words, &sheet.words())) {
+    match case.sheets.iter().find_map(|sheet| sheet.words().first_of(&case.rule.words)) {
         Some(word) => Err(format!("it says `{word}`")),
         None => Ok("it offers no way out of being told".to_owned()),
     }

@@ -34,7 +34,7 @@ pub(super) fn embed(
         out.push_str("cid:");
         rest = after;
         // Only where an address can begin: the word "acid:" in a sentence is none.
-        if !before.ends_with(['"', '\'', '(', '=', ' ']) {
+        if !before.ends_with(['"', '\'', '(', '=']) {
             continue;
         }
         let end =

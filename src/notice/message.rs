@@ -9,7 +9,7 @@ use lettre::message::header::{ContentDisposition, ContentId, ContentTransferEnco
 use lettre::message::{MultiPart, SinglePart};
 
 use super::header::{DISPLAY_NAME_CHARACTERS_MAX, one_line, push_mailbox, push_text};
-use super::notice::{Customer, Organization};
+use super::parties::{Customer, Organization};
 use super::reference_code::base32_of;
 use super::rendered::{Attachment, Rendered};
 use crate::crypto::{self, Hash};

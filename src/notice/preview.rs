@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::header::{DISPLAY_NAME_CHARACTERS_MAX, one_line};
 use super::message::{MessageError, Stamp, compose, recipient_line};
-use super::notice::{Customer, Organization};
+use super::parties::{Customer, Organization};
 use super::rendered::Rendered;
 use crate::domain::address::Mailbox;
 use crate::domain::text::escape_controls;

@@ -72,19 +72,35 @@ impl RuleSet {
     }
 }
 
-/// The first of `words` that stands in a text; in lower case, any case matches; letters alone match only whole words.
-pub(super) fn first_word<'w>(words: &'w [String], text: &str) -> Option<&'w str> {
-    words.iter().map(String::as_str).find(|word| stands_in(word, text))
+/// A text in which a rule's words are looked for.
+pub(super) struct Searched {
+    exact: String,
+    lower: String,
 }
 
-/// Whether a rule's word stands in a text.
-pub(super) fn stands_in(word: &str, text: &str) -> bool {
-    let any_case = !word.chars().any(char::is_uppercase);
-    if !word.chars().all(char::is_alphabetic) {
-        return if any_case { text.to_lowercase().contains(word) } else { text.contains(word) };
+impl Searched {
+    /// Prepares a text, once for all words.
+    pub(super) fn new(text: String) -> Self {
+        Self { lower: text.to_lowercase(), exact: text }
     }
-    let mut pieces = text.split(|c: char| !c.is_alphanumeric());
-    pieces.any(|piece| if any_case { piece.to_lowercase() == word } else { piece == word })
+
+    /// The first of `words` that stands in the text.
+    pub(super) fn first_of<'w>(&self, words: &'w [String]) -> Option<&'w str> {
+        words.iter().map(String::as_str).find(|word| self.has(word))
+    }
+
+    /// Whether a word stands in the text: in lower case, any case matches; letters alone match only as a whole word.
+    pub(super) fn has(&self, word: &str) -> bool {
+        let text = if word.chars().any(char::is_uppercase) { &self.exact } else { &self.lower };
+        let whole = word.chars().all(char::is_alphabetic);
+        text.match_indices(word).any(|(at, _)| !whole || stands_alone(text, at, at + word.len()))
+    }
+}
+
+fn stands_alone(text: &str, from: usize, to: usize) -> bool {
+    let before = text[..from].chars().next_back();
+    let after = text[to..].chars().next();
+    [before, after].into_iter().flatten().all(|beside| !beside.is_alphanumeric())
 }
 
 #[cfg(test)]
@@ -114,7 +130,7 @@ mod tests {
             ("Dear ,", "dear , we", false),
             ("{{", "a {{ b", true),
         ] {
-            assert_eq!(stands_in(word, text), expected, "{word} in {text}");
+            assert_eq!(Searched::new(text.to_owned()).has(word), expected, "{word} in {text}");
         }
     }
 }

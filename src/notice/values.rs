@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
-use super::notice::Organization;
+use super::parties::Organization;
 use crate::domain::incident::{Incident, IncidentText};
 
 /// The columns that every customer has.

@@ -45,7 +45,8 @@ fn the_hash_follows_every_file_of_the_set_and_nothing_else() {
 
 #[test]
 fn what_is_wrong_with_a_folder_is_named() {
-    let cases: &[(&[(&str, &[u8])], &str, &str)] = &[
+    type Files<'a> = &'a [(&'a str, &'a [u8])];
+    let cases: &[(Files<'_>, &str, &str)] = &[
         (&[("en/body.md.hbs", b"x")], "", "this version"),
         (&[("en/body.htm.hbs", b"x")], "", "en/body.htm.hbs"),
         (&[("subject.txt.hbs", b"x")], "", "subject.txt.hbs is not read"),

@@ -138,3 +138,15 @@ fn one_notice_serves_many_threads() {
     fn shared<T: Send + Sync>(_: &T) {}
     shared(&sample());
 }
+
+#[test]
+fn before_an_import_any_column_may_be_named_and_nothing_else() {
+    let date = chrono::NaiveDate::from_ymd_opt(2018, 4, 5).unwrap();
+    let compile =
+        |text: &str| Notice::compile_before_import(&set("s", "h", Some(text)), &incident(), &organization(), date);
+    let notice = compile("{{customer.seat}} {{customer.name}}").unwrap();
+    let stand_in = notice.stand_in("en").unwrap();
+    assert_eq!(notice.render(&stand_in).unwrap().text, "seat Sample Customer");
+    assert_eq!(notice.render(&customer("A")), Err(RenderError::NoColumn("seat".into())));
+    assert!(compile("{{incident.seat}}").is_err());
+}
