@@ -1,0 +1,7 @@
+//! What holds for the room as a whole.
+
+mod checks;
+mod files;
+mod hostile;
+mod messages;
+mod names;
