@@ -98,7 +98,7 @@ pub(crate) fn organization(settings: &Settings) -> Result<Organization, Approval
     Ok(Organization {
         name: settings.organization.name.clone(),
         from: (from.name.clone(), from.mailbox.clone()),
-        reply_to: settings.organization.reply_to.as_ref().map(|sender| (sender.name.clone(), sender.mailbox.clone())),
+        reply_to: settings.organization.reply_to.as_ref().map(|sender| sender.mailbox.clone()),
         postal_address: settings.organization.postal_address.clone(),
     })
 }

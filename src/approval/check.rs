@@ -1,7 +1,9 @@
 //! The check: every recipient rendered, the rules held against what came out, the result kept by the hash of what is
 //! frozen. Nothing is sent.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::moves::{back_to_draft_if_changed, named, refuse, state};
@@ -13,11 +15,15 @@ use crate::crypto::Hash;
 use crate::domain::campaign::{BatchState, CampaignState};
 use crate::ledger::entry::By;
 use crate::ledger::{commitment, tree};
-use crate::notice::{Customer, Notice, Rendered, RuleResult, RuleRun, Severity};
+use crate::notice::{
+    Customer, Notice, Rendered, RuleResult, RuleSet, Severity, check_recipient, check_rules, recipient_line,
+};
 use crate::store::{BatchRow, CampaignRow, RecipientRow, Store, Tile, TileKind};
 
 /// Recipients read and rendered at a time: a whole number of tiles, and few enough to fit in some megabytes.
 const GROUP: i64 = 4 * Tile::WIDTH;
+/// Copies of each locale that the rules look at whole.
+const SAMPLES_MAX: usize = 3;
 /// Render failures that a result lists; it counts all of them.
 const FAILURES_LISTED_MAX: usize = 1_000;
 
@@ -149,7 +155,7 @@ async fn subject(
     at: i64,
 ) -> Result<Subject, ApprovalError> {
     let zone = settings.organization.time_zone;
-    let today = DateTime::<Utc>::from(crate::clock::from_epoch_millis(at)).with_timezone(&zone).date_naive();
+    let today = crate::clock::from_epoch_millis(at).with_timezone(&zone).date_naive();
     let content = Content::of(campaign, settings, today)?;
     let all = store.batches(campaign.id).await?;
     let in_state = |state: BatchState| all.iter().filter(move |batch| batch.state == state.as_str());
@@ -176,9 +182,10 @@ async fn make(
     progress: &(dyn Fn(i64, i64) + Sync),
 ) -> Result<CheckResult, ApprovalError> {
     let organization = organization(settings)?;
-    let notice = std::sync::Arc::new(compile(campaign, &organization, subject.content.notice_date, &subject.all)?);
+    let notice = Arc::new(compile(campaign, &organization, subject.content.notice_date, &subject.all)?);
     let content_hash = subject.content.hash()?;
-    let mut found = Found { rules: RuleRun::new(&notice), rendered: 0, failures: Vec::new(), failed: 0 };
+    let mut found = Found::default();
+    let rules = Arc::new(RuleSet::base().clone());
     for batch in &subject.batches {
         let mut root = tree::RootBuilder::default();
         let mut position = 0;
@@ -189,7 +196,7 @@ async fn make(
             }
             let first_tile = position / Tile::WIDTH;
             position += i64::try_from(rows.len()).unwrap_or(GROUP);
-            let rendered = render_group(&notice, rows).await?;
+            let rendered = render_group(&notice, &rules, rows).await?;
             let tiles = found.take(rendered, first_tile, &mut root);
             let mut tx = store.begin().await?;
             tx.tiles_keep(batch.id, TileKind::Rendered, &tiles).await?;
@@ -200,7 +207,7 @@ async fn make(
         tx.batch_rendered(batch.id, &root.root(), &content_hash).await?;
         tx.commit().await?;
     }
-    let rules = found.rules.finish();
+    let rules = found.rules(&notice);
     let mut result =
         CheckResult { ok: true, rules, rendered: found.rendered, render_failures: found.failures, failed: found.failed };
     result.ok = result.errors() == 0;
@@ -212,34 +219,28 @@ async fn make(
 }
 
 /// What the groups add up to.
+#[derive(Default)]
 struct Found {
-    rules: RuleRun,
     rendered: i64,
     failures: Vec<RenderFailure>,
     failed: i64,
+    /// The first of each locale, whose copies stand for the words that are the same for everybody.
+    samples: BTreeMap<String, Vec<(Customer, Rendered)>>,
+    /// By rule and locale: how many copies break it, and the reference of the first.
+    broken: BTreeMap<(String, String), (u64, String)>,
 }
 
-type OneRendered = (Customer, Result<Rendered, String>);
+struct One {
+    customer: Customer,
+    rendered: Result<Rendered, String>,
+    broken: Vec<String>,
+}
 
 impl Found {
-    fn take(&mut self, group: Vec<OneRendered>, first_tile: i64, root: &mut tree::RootBuilder) -> Vec<Tile> {
+    fn take(&mut self, group: Vec<One>, first_tile: i64, root: &mut tree::RootBuilder) -> Vec<Tile> {
         let mut tiles = Vec::new();
-        for (index, (customer, rendered)) in group.into_iter().enumerate() {
-            let hash = match &rendered {
-                Ok(rendered) => {
-                    self.rendered += 1;
-                    self.rules.see(&customer, rendered);
-                    commitment::rendered(&customer.key, rendered.parts_for_commitment(&to_header(&customer)))
-                }
-                Err(error) => {
-                    self.failed += 1;
-                    if self.failures.len() < FAILURES_LISTED_MAX {
-                        let reference = customer.reference.clone();
-                        self.failures.push(RenderFailure { reference, error: error.clone() });
-                    }
-                    [0; 32]
-                }
-            };
+        for (index, one) in group.into_iter().enumerate() {
+            let hash = self.take_one(one);
             root.push(tree::leaf_hash(&hash));
             let tile = first_tile + i64::try_from(index).unwrap_or(0) / Tile::WIDTH;
             match tiles.last_mut() {
@@ -249,40 +250,84 @@ impl Found {
         }
         tiles
     }
-}
 
-/// The `To` that a commitment covers: name and address, as they go into the header.
-pub fn to_header(customer: &Customer) -> String {
-    crate::notice::to_header(customer)
+    /// Counts one copy; returns its commitment.
+    fn take_one(&mut self, one: One) -> Hash {
+        let One { customer, rendered, broken } = one;
+        match rendered {
+            Ok(rendered) => {
+                self.rendered += 1;
+                for rule in broken {
+                    let of = self.broken.entry((rule, rendered.locale.clone())).or_insert((0, customer.reference.clone()));
+                    of.0 += 1;
+                }
+                let parts = rendered.parts_for_commitment(&recipient_line(&customer));
+                let hash = commitment::rendered(&customer.key, parts);
+                let samples = self.samples.entry(rendered.locale.clone()).or_default();
+                if samples.len() < SAMPLES_MAX {
+                    samples.push((customer, rendered));
+                }
+                hash
+            }
+            Err(error) => {
+                self.failed += 1;
+                if self.failures.len() < FAILURES_LISTED_MAX {
+                    self.failures.push(RenderFailure { reference: customer.reference, error });
+                }
+                [0; 32]
+            }
+        }
+    }
+
+    /// Each rule's result: by the samples, and by every copy for what can differ from person to person.
+    fn rules(&self, notice: &Notice) -> Vec<RuleResult> {
+        let samples: Vec<(&Customer, &Rendered)> =
+            self.samples.values().flatten().map(|(customer, rendered)| (customer, rendered)).collect();
+        let mut results = check_rules(notice, &samples);
+        for result in &mut results {
+            let key = (result.rule.clone(), result.locale.clone().unwrap_or_default());
+            if let Some((copies, first)) = self.broken.get(&key) {
+                result.ok = false;
+                result.detail = format!("{} In {copies} copies, the first of them that of {first}.", result.detail);
+            }
+        }
+        results
+    }
 }
 
 /// Renders a group on all cores.
 async fn render_group(
-    notice: &std::sync::Arc<Notice>,
+    notice: &Arc<Notice>,
+    rules: &Arc<RuleSet>,
     rows: Vec<RecipientRow>,
-) -> Result<Vec<OneRendered>, ApprovalError> {
+) -> Result<Vec<One>, ApprovalError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = rows.len().div_ceil(threads).max(1);
     let mut tasks = Vec::with_capacity(threads);
     let mut rows = rows.into_iter().peekable();
     while rows.peek().is_some() {
         let part: Vec<RecipientRow> = rows.by_ref().take(share).collect();
-        let notice = notice.clone();
-        tasks.push(tokio::task::spawn_blocking(move || part.into_iter().map(|row| render_one(&notice, &row)).collect()));
+        let (notice, rules) = (notice.clone(), rules.clone());
+        let render = move || part.into_iter().map(|row| render_one(&notice, &rules, &row)).collect();
+        tasks.push(tokio::task::spawn_blocking(render));
     }
     let mut all = Vec::new();
     for task in tasks {
-        let part: Result<Vec<OneRendered>, ApprovalError> =
+        let part: Result<Vec<One>, ApprovalError> =
             task.await.map_err(|error| ApprovalError::Settings(format!("rendering stopped: {error}")))?;
         all.append(&mut part?);
     }
     Ok(all)
 }
 
-fn render_one(notice: &Notice, row: &RecipientRow) -> Result<OneRendered, ApprovalError> {
+fn render_one(notice: &Notice, rules: &RuleSet, row: &RecipientRow) -> Result<One, ApprovalError> {
     let parts =
         Parts { reference: &row.reference, email: &row.email, mailbox: &row.mailbox, row: &row.row, key: &row.key };
     let customer = customer(parts)?;
     let rendered = notice.render(&customer).map_err(|error| error.to_string());
-    Ok((customer, rendered))
+    let broken = rendered.as_ref().map_or_else(
+        |_| Vec::new(),
+        |rendered| check_recipient(notice, rules, &customer, rendered).into_iter().map(|found| found.rule).collect(),
+    );
+    Ok(One { customer, rendered, broken })
 }

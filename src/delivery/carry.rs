@@ -16,7 +16,7 @@ use crate::domain::event::EntryKind;
 use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
 use crate::ledger::commitment::{self, Sealed};
 use crate::ledger::entry::{Actor, Draft};
-use crate::notice::{Stamp, compose, to_header};
+use crate::notice::{Stamp, compose, recipient_line};
 use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, WireBody};
 
 /// Whether a body may leave: the attempt's row, or `None`.
@@ -145,7 +145,7 @@ pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Re
         .render(&job.customer)
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     if let Some(expected) = &job.expected {
-        let parts = rendered.parts_for_commitment(&to_header(&job.customer));
+        let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
         if commitment::rendered(&job.customer.key, parts) != *expected {
             return Err(Carried::Differs { attempt_id: None });
         }
@@ -155,7 +155,7 @@ pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Re
         message_id: message_id.clone(),
         date: clock::from_epoch_millis(begun_at),
         attempt: u32::try_from(job.attempt()).unwrap_or(u32::MAX),
-        headers: Vec::new(),
+        extra_headers: Vec::new(),
     };
     let message = compose(&rendered, &job.customer, job.approved.organization(), &stamp)
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;

@@ -36,10 +36,10 @@ pub fn row(key: &Hash, values: &Map<String, Value>) -> Hash {
 }
 
 /// `candor/rendered/1`: what `check` rendered for this recipient. `parts` has `to`, `subject`, `text`, `html` and
-/// `attachments` (hex hashes).
-pub fn rendered(key: &Hash, mut parts: Map<String, Value>) -> Hash {
-    parts.insert("type".to_owned(), "candor/rendered/1".into());
-    of(key, &Value::Object(parts))
+/// `attachments` (hex hashes); it has to be an object.
+pub fn rendered(key: &Hash, mut parts: Value) -> Hash {
+    parts["type"] = "candor/rendered/1".into();
+    of(key, &parts)
 }
 
 /// `candor/sealed/1`: what an attempt's entry stands for.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::bind::GAP;
 use super::body_text::squash;
@@ -19,7 +19,7 @@ use super::rules::{Rule, RuleSet, Searched, Severity};
 use crate::domain::incident::IncidentText;
 
 /// What one rule found in one locale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleResult {
     /// The rule's id.
     pub rule: String,
