@@ -1,10 +1,18 @@
-//! `[delivery]`: how fast, how often, how long; its types and their defaults.
+//! `[delivery]`: how fast, how often, how long; its types, their defaults and their limits.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::error::ConfigError;
+use super::section::Section;
+use crate::domain::address::ascii_domain;
 use crate::domain::rate::Rate;
+
+/// More copies to one person than this are no longer a precaution.
+const RESENDS_MAX: u32 = 10;
+/// The least length where zero would mean "at once, for ever".
+const LEAST: Duration = Duration::from_millis(1);
 
 /// `[delivery]`
 #[derive(Debug, Clone)]
@@ -106,5 +114,88 @@ impl Default for Delivery {
             dkim: Vec::new(),
             timeouts: Timeouts::default(),
         }
+    }
+}
+
+impl Delivery {
+    /// `[delivery]`, with the defaults where nothing is set.
+    pub(super) fn read(root: &Section<'_>) -> Result<Self, ConfigError> {
+        let section = root.section("delivery")?;
+        let default = Self::default();
+        let in_doubt = |text: &str| match text {
+            "resend" => Ok(InDoubt::Resend),
+            "hold" => Ok(InDoubt::Hold),
+            _ => Err("write \"resend\" or \"hold\"".to_owned()),
+        };
+        let delivery = Self {
+            rate: section.parse("rate", str::parse)?.unwrap_or(default.rate),
+            domain_rate: domain_rates(&section)?,
+            in_doubt: section.parse("in_doubt", in_doubt)?.unwrap_or(default.in_doubt),
+            in_doubt_resends: section.number("in_doubt_resends", 0..=RESENDS_MAX)?.unwrap_or(default.in_doubt_resends),
+            retry_first: section.duration("retry_first", LEAST)?.unwrap_or(default.retry_first),
+            give_up_after: section.duration("give_up_after", LEAST)?.unwrap_or(default.give_up_after),
+            pause_at_failure_share: section.share("pause_at_failure_share")?.unwrap_or(default.pause_at_failure_share),
+            late_start: section.duration("late_start", LEAST)?.unwrap_or(default.late_start),
+            grace: section.duration("grace", Duration::ZERO)?.unwrap_or(default.grace),
+            greylist_wait: section.duration("greylist_wait", Duration::ZERO)?.unwrap_or(default.greylist_wait),
+            dsn_success: section.flag("dsn_success")?.unwrap_or(default.dsn_success),
+            dkim: section.sections("dkim")?.iter().map(Dkim::read).collect::<Result<_, _>>()?,
+            timeouts: Timeouts::read(&section)?,
+        };
+        if delivery.give_up_after < delivery.retry_first {
+            return Err(
+                section.wrong("give_up_after", "it must not be shorter than retry_first: nothing would be retried")
+            );
+        }
+        Ok(delivery)
+    }
+}
+
+fn domain_rates(section: &Section<'_>) -> Result<BTreeMap<String, Rate>, ConfigError> {
+    let rates = section.section("domain_rate")?;
+    let mut by_domain = BTreeMap::new();
+    for name in rates.names() {
+        let domain =
+            ascii_domain(name).map_err(|error| rates.wrong(name, &format!("its name is no domain: {error}")))?;
+        let Some(rate) = rates.parse(name, str::parse)? else { continue };
+        if by_domain.insert(domain, rate).is_some() {
+            return Err(rates.wrong(name, "this domain has another rate above; keep one"));
+        }
+    }
+    Ok(by_domain)
+}
+
+impl Dkim {
+    fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
+        let domain = |text: &str| ascii_domain(text).map_err(|error| error.to_string());
+        let selector = |text: &str| {
+            // RFC 6376 §3.1: labels of a domain name.
+            let label = |label: &str| {
+                !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            if text.split('.').all(label) { Ok(text.to_owned()) } else { Err("write the s= label".to_owned()) }
+        };
+        let needed = |key| move || section.absent(key, "a signature needs domain, selector and key_file");
+        Ok(Self {
+            domain: section.parse("domain", domain)?.ok_or_else(needed("domain"))?,
+            selector: section.parse("selector", selector)?.ok_or_else(needed("selector"))?,
+            key_file: section.path("key_file")?.ok_or_else(needed("key_file"))?,
+        })
+    }
+}
+
+impl Timeouts {
+    fn read(delivery: &Section<'_>) -> Result<Self, ConfigError> {
+        let section = delivery.section("timeouts")?;
+        let default = Self::default();
+        let phase = |key, default| Ok::<_, ConfigError>(section.duration(key, LEAST)?.unwrap_or(default));
+        Ok(Self {
+            connect: phase("connect", default.connect)?,
+            banner: phase("banner", default.banner)?,
+            command: phase("command", default.command)?,
+            data: phase("data", default.data)?,
+            block: phase("block", default.block)?,
+            end_of_data: phase("end_of_data", default.end_of_data)?,
+        })
     }
 }

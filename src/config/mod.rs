@@ -5,10 +5,27 @@
 //! Sits in layer 1: `cli` loads, `app` builds from it, the rooms get the part that concerns them.
 
 mod delivery;
+mod duration;
+mod environment;
+mod error;
+mod keys;
+mod load;
+mod organization;
 mod relay;
+mod secret;
+mod section;
 mod settings;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod url;
 
 pub use delivery::{Delivery, Dkim, InDoubt, Timeouts};
+pub use duration::parse_duration;
+pub use environment::{process_environment, refuses_colour, token};
+pub use error::ConfigError;
+pub use load::LoadOptions;
 pub use relay::{Relay, RelayKind, Security};
 pub use settings::{
     Alerts, Approval, BounceSource, Bounces, Database, Hook, HookKind, Http, ImapAccount, Ledger, OnlyTo, Organization,
