@@ -17,7 +17,7 @@ use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
 use crate::ledger::commitment::{self, Sealed};
 use crate::ledger::entry::{Actor, Draft};
 use crate::notice::{Stamp, compose, recipient_line};
-use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, WireBody};
+use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, TlsInfo, WireBody};
 
 /// Whether a body may leave: the attempt's row, or `None`.
 pub type Leave = oneshot::Receiver<Option<i64>>;
@@ -192,7 +192,7 @@ pub async fn over_smtp(
         smtputf8: job.customer.mailbox.needs_smtputf8() || composed.return_path.needs_smtputf8(),
         dsn,
     };
-    let tls = connection.tls().map(ToString::to_string);
+    let tls = connection.tls().map(tls_words);
     let record = Record { job, begun_at: *begun_at, composed, relay, tls };
     let answer = connection.envelope(&envelope).await;
     // The commit is waited for in every case: what was begun has to be known before it is given back.
@@ -209,7 +209,9 @@ pub async fn over_smtp(
             }
             return record.refused(attempt_id, phase, reply);
         }
-        Ok(EnvelopeAnswer::CannotCarry { reason, class }) => {
+        Ok(EnvelopeAnswer::CannotCarry { reason }) => {
+            let is_too_large = connection.capabilities().size_max.is_some_and(|max| envelope.size > max);
+            let class = if is_too_large { FailureClass::TooLarge } else { FailureClass::BadAddress };
             return Carried::Unsent { attempt_id: Some(attempt_id), class, reply: reason };
         }
         Err(error) => return Carried::NotTried { attempt_id: Some(attempt_id), trouble: Some(trouble(&error)) },
@@ -294,8 +296,7 @@ fn kind(kind: &ErrorKind) -> Trouble {
         ErrorKind::Io => Trouble::Io,
         ErrorKind::Tls => Trouble::Tls,
         ErrorKind::AuthRefused => Trouble::Auth,
-        ErrorKind::Dns => Trouble::Dns,
-        ErrorKind::Protocol | ErrorKind::Refused => Trouble::Protocol,
+        ErrorKind::Protocol | ErrorKind::Refused(_) => Trouble::Protocol,
     }
 }
 
@@ -384,6 +385,11 @@ impl Record<'_> {
             entry,
         }))
     }
+}
+
+/// Version and cipher, as entries and attempts hold them.
+pub fn tls_words(tls: &TlsInfo) -> String {
+    format!("{} {}", tls.version, tls.cipher)
 }
 
 /// The fields that every `attempt` entry has (ledger.md).

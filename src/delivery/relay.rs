@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{self, RelayKind};
 use crate::domain::rate::Rate;
-use crate::smtp::{self, Connection, Security, Server, SmtpError};
+use crate::smtp::{self, Capabilities, Connection, Security, Server, SmtpError};
 
 /// A relay that is ready to be opened.
 #[derive(Clone)]
@@ -124,14 +124,26 @@ pub async fn probe(relay: &NamedRelay) -> Result<Probe, RelayError> {
             let connection = Connection::open(server).await.map_err(fail)?;
             let probe = Probe {
                 target: format!("{}:{}", server.host, server.port),
-                tls: connection.tls().map(ToString::to_string),
+                tls: connection.tls().map(super::carry::tls_words),
                 authenticated: server.credentials.as_ref().map(|_| true),
-                extensions: connection.capabilities().names(),
+                extensions: names(connection.capabilities()),
             };
             connection.quit().await;
             Ok(probe)
         }
     }
+}
+
+/// The extensions that matter to a campaign, by their EHLO keywords.
+fn names(capabilities: &Capabilities) -> Vec<String> {
+    let announced = [
+        ("PIPELINING", capabilities.pipelining),
+        ("SIZE", capabilities.size),
+        ("8BITMIME", capabilities.eight_bit_mime),
+        ("SMTPUTF8", capabilities.smtputf8),
+        ("DSN", capabilities.dsn),
+    ];
+    announced.into_iter().filter(|(_, is_announced)| *is_announced).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Makes the folder of a `folder:` relay, for its owner only.

@@ -3,6 +3,7 @@
 //! Personal data never enters: recipients are commitments, and what somebody typed is committed to under a key that
 //! [`Sealing`] hands back, to be kept beside the entry.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
 
 use super::{canonical, commitment, tree};
@@ -163,11 +164,11 @@ impl Draft {
         self.with_hash("recipient", &commitment::recipient(key, reference))
     }
 
-    /// Gives the entry its place and its bytes. `at_text` is `at` as RFC 3339 UTC with milliseconds.
+    /// Gives the entry its place and its bytes. `at` is epoch milliseconds; in the entry it stands as RFC 3339 UTC.
     ///
     /// # Errors
     /// [`EntryError`] for a number beyond 2^53 or an entry over 60,000 bytes.
-    pub fn place(self, seq: u64, at: i64, at_text: &str) -> Result<Entry, EntryError> {
+    pub fn place(self, seq: u64, at: i64) -> Result<Entry, EntryError> {
         let Self { kind, actor, campaign, recipient_id, mut fields, texts } = self;
         let mut sealings = Vec::with_capacity(texts.len());
         for (field, text) in texts {
@@ -176,7 +177,7 @@ impl Draft {
             sealings.push(Sealing { field, key, text });
         }
         fields.insert("seq".to_owned(), seq.into());
-        fields.insert("at".to_owned(), at_text.into());
+        fields.insert("at".to_owned(), at_text(at).into());
         fields.insert("kind".to_owned(), kind.as_str().into());
         fields.insert("actor".to_owned(), actor.as_str().into());
         fields.insert("campaign".to_owned(), campaign.as_deref().into());
@@ -189,6 +190,10 @@ impl Draft {
     }
 }
 
+fn at_text(at: i64) -> String {
+    DateTime::<Utc>::from_timestamp_millis(at).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,7 +204,7 @@ mod tests {
         let draft = Draft::new(EntryKind::CampaignPaused, &actor, Some("c"))
             .with("reason", "operator")
             .with_text("comment", Some("call Bob first"));
-        let entry = draft.place(7, 0, "1970-01-01T00:00:00.000Z").unwrap();
+        let entry = draft.place(7, 0).unwrap();
         let text = String::from_utf8(entry.bytes.clone()).unwrap();
         assert!(!text.contains("anna") && !text.contains("Bob"));
         let value: Value = serde_json::from_str(&text).unwrap();
@@ -214,6 +219,6 @@ mod tests {
     #[test]
     fn an_entry_over_the_limit_is_refused() {
         let draft = Draft::new(EntryKind::CampaignChanged, &Actor::Worker, None).with("x", "y".repeat(60_000));
-        assert!(matches!(draft.place(0, 0, ""), Err(EntryError::TooLong(_))));
+        assert!(matches!(draft.place(0, 0), Err(EntryError::TooLong(_))));
     }
 }

@@ -8,3 +8,5 @@ pub mod commitment;
 pub mod entry;
 pub mod key;
 pub mod tree;
+
+pub use crate::crypto::Hash;

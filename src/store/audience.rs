@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ExistingRow, Store, StoreError, Tx, sql};
-use crate::crypto::Hash;
+use super::{ExistingRow, Store, StoreError, SuppressedRow, Tx, sql};
+use crate::ledger::Hash;
 
 /// A row that was taken.
 #[derive(Debug, Clone)]
@@ -180,7 +180,8 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Adds a group of rejected rows to a staged batch. Returns their ids in the order given.
+    /// Adds a group of rejected rows to a staged batch. Returns their ids in the order given; a row that an earlier import
+    /// has left rejected, value for value, gives way to this one when the batch is switched on.
     ///
     /// # Errors
     /// Those of the database.
@@ -200,20 +201,22 @@ impl Tx<'_> {
         Ok(ids)
     }
 
-    /// Rejected rows whose place was taken by rows of this batch: by id, or by reference.
+    /// Rejected rows whose place was taken by this batch: by id, or by the reference of one of its recipients.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn rejects_replace(
-        &mut self,
-        campaign_id: i64,
-        batch_id: i64,
-        ids: &[i64],
-        references: &[&str],
-    ) -> Result<(), StoreError> {
+    pub async fn rejects_replace(&mut self, campaign_id: i64, batch_id: i64, ids: &[i64]) -> Result<(), StoreError> {
         let query = sqlx::query(sql!("rejects_replace")).bind(campaign_id).bind(batch_id);
-        query.bind(json!(ids).to_string()).bind(json!(references).to_string()).execute(self.conn()).await?;
+        query.bind(json!(ids).to_string()).execute(self.conn()).await?;
         Ok(())
+    }
+
+    /// The recipients of a batch that came in suppressed, in order.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn suppressed_of_batch(&mut self, batch_id: i64) -> Result<Vec<SuppressedRow>, StoreError> {
+        Ok(sqlx::query_as(sql!("suppressed_of_batch")).bind(batch_id).fetch_all(self.conn()).await?)
     }
 
     /// Keeps commitments, replacing what was there.

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{Store, StoreError, Tx, sql};
-use crate::clock::rfc3339_millis;
 use crate::ledger::entry::Draft;
 
 /// One entry as it lies in the database.
@@ -31,12 +30,11 @@ impl Tx<'_> {
         if drafts.is_empty() {
             return Ok(first);
         }
-        let at_text = rfc3339_millis(at);
         let mut rows = Vec::with_capacity(drafts.len());
         let mut texts = Vec::new();
         let mut seq = first;
         for draft in drafts {
-            let entry = draft.place(seq.unsigned_abs(), at, &at_text)?;
+            let entry = draft.place(seq.unsigned_abs(), at)?;
             for sealing in &entry.sealings {
                 let key = hex::encode(sealing.key);
                 texts.push(json!({"seq": seq, "field": sealing.field, "key": key, "text": sealing.text}));

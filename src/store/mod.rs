@@ -26,9 +26,9 @@ pub use locks::{ImportLock, WorkerLock};
 pub use outcomes::{Begin, Claim, Ended, Group, NextState, OnlyTo, Recorded, Returned, Unsent};
 pub use rows::{
     AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow, RecipientRow,
-    RejectRow, SourceRow, StateCount, SuppressionRow,
+    RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
 };
-pub use source::{SourceReader, TableOrSelect};
+pub use source::{SourceReader, SourceValue, TableOrSelect};
 pub use sqlite::{Access, Store, Tx};
 
 /// The text of a named query of the SQLite dialect.

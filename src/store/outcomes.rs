@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{ClaimedRow, OpenClaimRow, Store, StoreError, Tx, sql};
-use crate::crypto::Hash;
+use crate::ledger::Hash;
 use crate::domain::outcome::{AttemptOutcome, FailureClass, Phase};
 use crate::domain::recipient::RecipientState;
 use crate::ledger::entry::Draft;

@@ -332,6 +332,20 @@ pub struct RejectRow {
     pub reason: String,
 }
 
+/// A recipient of a staged batch that must not be mailed.
+#[derive(Debug, Clone, FromRow)]
+pub struct SuppressedRow {
+    /// Row.
+    pub id: i64,
+    /// The customer's reference.
+    #[sqlx(rename = "ref")]
+    pub reference: String,
+    /// 32 octets.
+    pub key: Vec<u8>,
+    /// `suppression-list` or `no-basis`.
+    pub reason: String,
+}
+
 /// An address or domain that must not be mailed.
 #[derive(Debug, Clone, FromRow)]
 pub struct SuppressionRow {

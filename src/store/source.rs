@@ -15,7 +15,22 @@ const ROWS_UNDER_WAY_MAX: usize = 1024;
 pub struct SourceReader {
     /// As the table or query names them.
     pub columns: Vec<String>,
-    rows: mpsc::Receiver<Result<Vec<Option<String>>, StoreError>>,
+    rows: mpsc::Receiver<Result<Vec<SourceValue>, StoreError>>,
+}
+
+/// A value of somebody else's database.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceValue {
+    /// No value.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// A floating-point number.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
 }
 
 impl SourceReader {
@@ -61,11 +76,11 @@ impl SourceReader {
         Ok(Self { columns, rows })
     }
 
-    /// The next row, values as text; `None` at the end.
+    /// The next row; `None` at the end.
     ///
     /// # Errors
-    /// Those of the database, among them a value that is neither text nor number.
-    pub async fn next(&mut self) -> Option<Result<Vec<Option<String>>, StoreError>> {
+    /// Those of the database.
+    pub async fn next(&mut self) -> Option<Result<Vec<SourceValue>, StoreError>> {
         self.rows.recv().await
     }
 }
@@ -89,7 +104,7 @@ async fn columns_of(conn: &mut SqliteConnection, select: &str) -> Result<Vec<Str
 async fn read_rows(
     mut conn: SqliteConnection,
     select: String,
-    sender: mpsc::Sender<Result<Vec<Option<String>>, StoreError>>,
+    sender: mpsc::Sender<Result<Vec<SourceValue>, StoreError>>,
 ) {
     use futures_util::TryStreamExt as _;
     // As above: the user's own statement, read-only.
@@ -107,21 +122,23 @@ async fn read_rows(
     }
 }
 
-fn values(row: &SqliteRow) -> Result<Vec<Option<String>>, StoreError> {
-    (0..row.len()).map(|index| text(row.try_get_raw(index)?)).collect()
+fn values(row: &SqliteRow) -> Result<Vec<SourceValue>, StoreError> {
+    (0..row.len()).map(|index| source_value(row.try_get_raw(index)?)).collect()
 }
 
-fn text(value: SqliteValueRef<'_>) -> Result<Option<String>, StoreError> {
+fn source_value(value: SqliteValueRef<'_>) -> Result<SourceValue, StoreError> {
     let kind = value.type_info().name().to_owned();
     if value.is_null() {
-        return Ok(None);
+        return Ok(SourceValue::Null);
     }
     let value = value.to_owned();
-    let text = match kind.as_str() {
-        "INTEGER" | "BOOLEAN" => value.try_decode_unchecked::<i64>().map(|number| number.to_string()),
-        "REAL" => value.try_decode_unchecked::<f64>().map(|number| number.to_string()),
-        "BLOB" => return Err(StoreError::Sql("a column holds binary data: select it as text, or leave it out".into())),
-        _ => value.try_decode_unchecked::<String>(),
-    };
-    Ok(Some(text?))
+    Ok(match kind.as_str() {
+        "INTEGER" | "BOOLEAN" => SourceValue::Integer(value.try_decode_unchecked()?),
+        "REAL" => SourceValue::Real(value.try_decode_unchecked()?),
+        _ => {
+            // A text of another program may hold bytes that are no UTF-8.
+            let octets: Vec<u8> = value.try_decode_unchecked()?;
+            String::from_utf8(octets).map_or_else(|error| SourceValue::Blob(error.into_bytes()), SourceValue::Text)
+        }
+    })
 }

@@ -31,6 +31,14 @@ impl Tx<'_> {
 }
 
 impl Store {
+    /// Whether anybody is on the list.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn suppressions_any(&self) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(sql!("suppressions_any")).fetch_one(self.readers()).await?)
+    }
+
     /// The whole list, oldest first.
     ///
     /// # Errors
