@@ -1,1 +1,7 @@
-//! Not yet built.
+//! The command line: what people type and what they see.
+
+pub mod output;
+mod plot;
+pub mod progress;
+pub mod terminal;
+mod words;

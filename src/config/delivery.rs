@@ -29,7 +29,8 @@ pub struct Delivery {
     pub retry_first: Duration,
     /// When a recipient that cannot be reached fails, from when it was first due.
     pub give_up_after: Duration,
-    /// The share of the last 1,000 that may fail for good before the campaign pauses: 0.0 to 1.0, which switches it off.
+    /// The share of the last 1,000 that may fail for good before the campaign pauses: 0.0 to 1.0, which switches this
+    /// off.
     pub pause_at_failure_share: f64,
     /// A start missed by more than this waits for an operator.
     pub late_start: Duration,

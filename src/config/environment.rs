@@ -17,8 +17,8 @@ pub(super) const CONFIG_FILE: &str = "CANDOR_CONFIG";
 /// The variable that says who is acting.
 const TOKEN: &str = "CANDOR_TOKEN";
 
-/// The variables of this process, for [`super::LoadOptions`]. Those that are no text are left out, unless they are meant
-/// for this program.
+/// The variables of this process, for [`super::LoadOptions`]. Those that are no text are left out, unless they are
+/// meant for this program.
 ///
 /// # Errors
 /// [`ConfigError::VariableNotText`] for a `CANDOR_` variable that is not UTF-8.

@@ -62,7 +62,8 @@ impl Settings {
         }
     }
 
-    /// The settings of a text that stands, or would stand, in `file`: relative paths start at its folder. Reads no file.
+    /// The settings of a text that stands, or would stand, in `file`: relative paths start at its folder. It reads no
+    /// file.
     ///
     /// # Errors
     /// [`ConfigError`] as [`Settings::read`].

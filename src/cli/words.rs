@@ -1,0 +1,51 @@
+//! Numbers and times as people read them, here and on every page.
+
+use chrono_tz::Tz;
+
+use crate::clock::from_epoch_millis;
+
+/// A number in groups of three: `12,345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A moment in the organization's zone with UTC beside it, to the minute: `2018-04-05 12:00 EDT (16:00 UTC)`. UTC gets
+/// its own date where it is another one.
+pub fn both_times(ms: i64, zone: Tz) -> String {
+    let utc = from_epoch_millis(ms);
+    let local = utc.with_timezone(&zone);
+    if zone == Tz::UTC {
+        return utc.format("%Y-%m-%d %H:%M UTC").to_string();
+    }
+    let same_day = utc.date_naive() == local.date_naive();
+    let utc = utc.format(if same_day { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" });
+    format!("{} ({utc})", local.format("%Y-%m-%d %H:%M %Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_three() {
+        let texts: Vec<_> = [0, 999, 1_000, 12_345, 1_234_567].into_iter().map(grouped).collect();
+        assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
+        assert_eq!(grouped(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn a_time_is_shown_in_the_zone_and_in_utc() {
+        let at = |ms| both_times(ms, chrono_tz::America::New_York);
+        assert_eq!(at(1_522_944_000_000), "2018-04-05 12:00 EDT (16:00 UTC)");
+        assert_eq!(at(1_522_980_000_000), "2018-04-05 22:00 EDT (2018-04-06 02:00 UTC)");
+        assert_eq!(both_times(1_522_944_000_000, Tz::UTC), "2018-04-05 16:00 UTC");
+    }
+}
