@@ -17,6 +17,33 @@ pub fn sha256(parts: &[&[u8]]) -> Hash {
     as_hash(context.finish().as_ref())
 }
 
+/// SHA-256 of bytes that come in pieces: the same digest as [`sha256`] over all of them.
+#[derive(Clone)]
+pub struct Sha256Stream(digest::Context);
+
+impl Sha256Stream {
+    /// The digest of nothing so far.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces, in their order.
+    pub fn finish(self) -> Hash {
+        as_hash(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Sha256Stream {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// HMAC-SHA-256 (RFC 2104).
 pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
     as_hash(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref())
@@ -68,6 +95,10 @@ mod tests {
         // FIPS 180-2 appendix B.1, RFC 4231 test case 2, RFC 8032 §7.1 test 2.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex::encode(sha256(&[b"a", b"bc"])), abc);
+        let mut stream = Sha256Stream::new();
+        stream.update(b"ab");
+        stream.update(b"c");
+        assert_eq!(hex::encode(stream.finish()), abc);
         let jefe = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(hex::encode(hmac_sha256(b"Jefe", b"what do ya want for nothing?")), jefe);
         let seed = hex::decode("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb").unwrap();
