@@ -57,7 +57,9 @@ pub enum AppError {
     #[error("the signing key {0} can be read by others: run `chmod 600 {0}`, and think about who may have seen it")]
     KeyOpen(PathBuf),
     /// There is a ledger, but no key.
-    #[error("the signing key {0} is missing, and the ledger has entries: put the key back where ledger.key_file says; a new one is made only for an empty ledger")]
+    #[error(
+        "the signing key {0} is missing, and the ledger has entries: put the key back where ledger.key_file says; a new one is made only for an empty ledger"
+    )]
     KeyMissing(PathBuf),
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::approved::{compile, organization};
 use super::moves::{back_to_draft_if_changed, named, refuse, state};
 use super::people::{Parts, customer};
-use super::approved::{compile, organization};
 use super::{ApprovalError, Content, Forecast, Plan};
 use crate::config::Settings;
 use crate::crypto::Hash;
@@ -161,7 +161,8 @@ async fn subject(
     let in_state = |state: BatchState| all.iter().filter(move |batch| batch.state == state.as_str());
     let mut batches: Vec<BatchRow> = in_state(BatchState::Waiting).cloned().collect();
     if batches.is_empty() {
-        batches = all.iter().filter(|batch| ["in-review", "approved"].contains(&batch.state.as_str())).cloned().collect();
+        batches =
+            all.iter().filter(|batch| ["in-review", "approved"].contains(&batch.state.as_str())).cloned().collect();
     }
     let (json, hash) = content.with_people(&batches.iter().collect::<Vec<_>>())?;
     Ok(Subject { content, batches, all, json, hash })
@@ -208,8 +209,13 @@ async fn make(
         tx.commit().await?;
     }
     let rules = found.rules(&notice);
-    let mut result =
-        CheckResult { ok: true, rules, rendered: found.rendered, render_failures: found.failures, failed: found.failed };
+    let mut result = CheckResult {
+        ok: true,
+        rules,
+        rendered: found.rendered,
+        render_failures: found.failures,
+        failed: found.failed,
+    };
     result.ok = result.errors() == 0;
     let json = serde_json::to_string(&result).unwrap_or_default();
     let mut tx = store.begin().await?;
@@ -258,7 +264,8 @@ impl Found {
             Ok(rendered) => {
                 self.rendered += 1;
                 for rule in broken {
-                    let of = self.broken.entry((rule, rendered.locale.clone())).or_insert((0, customer.reference.clone()));
+                    let of =
+                        self.broken.entry((rule, rendered.locale.clone())).or_insert((0, customer.reference.clone()));
                     of.0 += 1;
                 }
                 let parts = rendered.parts_for_commitment(&recipient_line(&customer));

@@ -59,11 +59,11 @@ impl FrozenSettings {
         })?;
         let relays = plan.relay_names(settings);
         if let Some(unknown) = relays.iter().find(|name| settings.relay(name).is_none()) {
-            return Err(missing(&format!("there is no relay {unknown:?} in the configuration: add [relays.{unknown}], or choose another with `campaign settings --relay`")));
+            return Err(missing(&format!(
+                "there is no relay {unknown:?} in the configuration: add [relays.{unknown}], or choose another with `campaign settings --relay`"
+            )));
         }
-        let header = |sender: &crate::config::Sender| {
-            json!([sender.name, sender.mailbox.reveal()]).to_string()
-        };
+        let header = |sender: &crate::config::Sender| json!([sender.name, sender.mailbox.reveal()]).to_string();
         Ok(Self {
             from: header(from),
             reply_to: settings.organization.reply_to.as_ref().map(header),
@@ -157,9 +157,9 @@ impl Content {
     /// # Errors
     /// [`ApprovalError::Canonical`], which texts never cause.
     pub fn with_people(&self, batches: &[&BatchRow]) -> Result<(String, Hash), ApprovalError> {
-        let audience = batches.iter().map(|batch| {
-            json!({"batch": batch.number, "rows": batch.rows_root.as_deref().map(hex::encode)})
-        });
+        let audience = batches
+            .iter()
+            .map(|batch| json!({"batch": batch.number, "rows": batch.rows_root.as_deref().map(hex::encode)}));
         let value = json!({
             "type": "candor/frozen/1",
             "notice": hex::encode(self.notice_hash),

@@ -33,7 +33,9 @@ pub enum ApprovalError {
     #[error("{0} has no recipients that may be approved: `candor campaign import {0} LIST` brings them in")]
     Empty(String),
     /// What was approved is not what would be sent.
-    #[error("{campaign} is back in draft, for this changed since it was submitted: {changed}. Check and submit it again")]
+    #[error(
+        "{campaign} is back in draft, for this changed since it was submitted: {changed}. Check and submit it again"
+    )]
     Changed {
         /// Its name.
         campaign: String,
@@ -41,7 +43,9 @@ pub enum ApprovalError {
         changed: String,
     },
     /// A number that does not fit.
-    #[error("{campaign} would go to {people} people, not {expected}: nothing was changed; look at `candor campaign show {campaign}`")]
+    #[error(
+        "{campaign} would go to {people} people, not {expected}: nothing was changed; look at `candor campaign show {campaign}`"
+    )]
     Expected {
         /// Its name.
         campaign: String,
@@ -57,7 +61,9 @@ pub enum ApprovalError {
     #[error("{0}")]
     Batch(String),
     /// Something that approval froze, while it is being sent.
-    #[error("{campaign} is {state}, so its {what} stay as approved: pause or cancel it, and make a new campaign for other content")]
+    #[error(
+        "{campaign} is {state}, so its {what} stay as approved: pause or cancel it, and make a new campaign for other content"
+    )]
     Frozen {
         /// Its name.
         campaign: String,

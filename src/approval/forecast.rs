@@ -33,7 +33,11 @@ impl Forecast {
         let Some(per_second) = rate.per_second() else {
             return Self { rate_per_second: None, duration_seconds: None, expected_end_ms: None, expected_end: None };
         };
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "people and seconds are far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "people and seconds are far below 2^52"
+        )]
         let sending_ms = (people.max(0) as f64 / per_second * 1000.0).ceil() as i64;
         let end = end_of(plan, settings.organization.time_zone, from, sending_ms);
         let expected_end_ms = end.map(|end| end.timestamp_millis());

@@ -21,7 +21,9 @@ pub use content::{Content, FrozenSettings};
 pub use create::{Sources, Wanted, create, settings, update};
 pub use error::ApprovalError;
 pub use forecast::Forecast;
-pub use moves::{approve, cancel, changed_settings, finish, pause, pause_by_worker, reject, resume, resume_sending, submit, withdraw};
+pub use moves::{
+    approve, cancel, changed_settings, finish, pause, pause_by_worker, reject, resume, resume_sending, submit, withdraw,
+};
 pub use people::{Parts, customer};
 pub use plan::Plan;
 pub use schedule::{ScheduleRequest, Start, audience, changed_or_unusable, schedule, start_due};

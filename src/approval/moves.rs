@@ -102,7 +102,9 @@ pub async fn approve(
     let waiting = reviewed.iter().filter(|row| row.state == BatchState::InReview.as_str());
     let waiting: Vec<&BatchRow> = waiting.filter(|row| batch.is_none_or(|number| number == row.number)).collect();
     if waiting.is_empty() {
-        return Err(ApprovalError::Batch(format!("{name} has no batch in review: submit one first, or see `campaign batches`")));
+        return Err(ApprovalError::Batch(format!(
+            "{name} has no batch in review: submit one first, or see `campaign batches`"
+        )));
     }
     if !is_first && batch.is_none() && waiting.len() > 1 {
         return Err(ApprovalError::Batch("several batches are in review: name one with --batch".into()));
@@ -384,7 +386,9 @@ pub(super) fn with_content(entry: Draft, content: &Content) -> Result<Draft, App
 
 fn with_batch(entry: Draft, batch: &BatchRow) -> Draft {
     let value = batch_value(batch);
-    ["batch", "people", "rows", "rendered"].into_iter().fold(entry, |entry, field| entry.with(field, value[field].clone()))
+    ["batch", "people", "rows", "rendered"]
+        .into_iter()
+        .fold(entry, |entry, field| entry.with(field, value[field].clone()))
 }
 
 fn batch_value(batch: &BatchRow) -> serde_json::Value {

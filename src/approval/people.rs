@@ -30,12 +30,21 @@ pub struct Parts<'a> {
 /// # Errors
 /// [`ApprovalError::Settings`] for a row that this program did not write.
 pub fn customer(parts: Parts<'_>) -> Result<Customer, ApprovalError> {
-    let damaged = |what: &str| ApprovalError::Settings(format!("a recipient's row was changed in the database: {what}"));
+    let damaged =
+        |what: &str| ApprovalError::Settings(format!("a recipient's row was changed in the database: {what}"));
     let mut values: BTreeMap<String, Option<String>> =
         serde_json::from_str(parts.row).map_err(|_| damaged("its values cannot be read"))?;
     let mailbox = Mailbox::parse(parts.mailbox).map_err(|_| damaged("its address is none"))?;
     let key: Hash = parts.key.try_into().map_err(|_| damaged("its key has another length"))?;
     let [_, _, name, locale] = OWN.map(|column| values.remove(column).flatten().unwrap_or_default());
     let fields = values.into_iter().map(|(column, value)| (column, value.unwrap_or_default())).collect();
-    Ok(Customer { reference: parts.reference.to_owned(), mailbox, email: parts.email.to_owned(), name, locale, fields, key })
+    Ok(Customer {
+        reference: parts.reference.to_owned(),
+        mailbox,
+        email: parts.email.to_owned(),
+        name,
+        locale,
+        fields,
+        key,
+    })
 }

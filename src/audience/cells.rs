@@ -21,7 +21,8 @@ pub fn unguarded(value: &str) -> &str {
 pub fn line(cells: &[&str]) -> String {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
     // A Vec takes whatever is written to it.
-    let bytes = writer.write_record(cells.iter().map(|cell| guarded(cell))).ok().and_then(|()| writer.into_inner().ok());
+    let bytes =
+        writer.write_record(cells.iter().map(|cell| guarded(cell))).ok().and_then(|()| writer.into_inner().ok());
     let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
     text.trim_end_matches('\n').to_owned()
 }

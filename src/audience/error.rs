@@ -73,6 +73,15 @@ pub enum AudienceError {
     /// Not `FIELD=COLUMN`.
     #[error("--map {0:?} is not FIELD=COLUMN, with FIELD one of {fields}", fields = super::columns::FIELD_NAMES)]
     MapArg(String),
+    /// No such campaign.
+    #[error("there is no campaign {0}: `candor campaign list` shows those there are")]
+    UnknownCampaign(String),
+    /// It no longer takes people.
+    #[error("{0} is cancelled: nobody can be added to it")]
+    Cancelled(String),
+    /// The database, ours or the customers'.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
     /// The rejects file cannot be written.
     #[error("the rejects file {path} cannot be written: {error}")]
     Rejects { path: String, error: std::io::Error },

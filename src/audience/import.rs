@@ -187,10 +187,8 @@ impl Import<'_> {
     async fn tell_apart(&mut self, rows: Vec<Row>, rejected: &mut Vec<Reject>) -> Result<Vec<Row>, AudienceError> {
         let references: Vec<&str> = rows.iter().map(|row| row.reference.as_str()).collect();
         let known = self.store.existing(self.campaign.id, self.batch_id, &references).await?;
-        let mut known: HashMap<String, Existing> = known
-            .into_iter()
-            .map(|row| (row.reference, Existing { mailbox: row.mailbox, name: row.name }))
-            .collect();
+        let mut known: HashMap<String, Existing> =
+            known.into_iter().map(|row| (row.reference, Existing { mailbox: row.mailbox, name: row.name })).collect();
         let mut new = Vec::with_capacity(rows.len());
         for row in rows {
             self.reject_ids.extend(row.reject_id);

@@ -9,12 +9,15 @@
 //!                     SQLite rows ────▲                              └─ rejects ─▶ a file to correct
 //! ```
 
+pub mod cells;
 mod columns;
 mod csv_list;
 mod decode;
 mod dedup;
 mod error;
+mod import;
 mod mapping;
+mod read;
 mod records;
 mod rejects;
 mod row;
@@ -29,6 +32,7 @@ pub use columns::Field;
 pub use csv_list::{CsvReader, Detected, RowsDigest, from_reader, open_csv};
 pub use dedup::{Decision, Existing, decide};
 pub use error::AudienceError;
+pub use import::{ImportOptions, Imported, RejectedRow, import};
 pub use mapping::{MapArg, Mapping};
 pub use rejects::RejectsFile;
 pub use row::{Cell, RawRow, Reject, Row};

@@ -139,11 +139,8 @@ pub struct Composed {
 /// Renders and composes; compares what was rendered with its commitment first.
 pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
     let unsent = |class, reply: String| Carried::Unsent { attempt_id: None, class, reply };
-    let rendered = job
-        .approved
-        .notice()
-        .render(&job.customer)
-        .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
+    let rendered =
+        job.approved.notice().render(&job.customer).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     if let Some(expected) = &job.expected {
         let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
         if commitment::rendered(&job.customer.key, parts) != *expected {
@@ -245,7 +242,9 @@ pub async fn into_folder(folder: &std::path::Path, order: &mut Order, composed: 
         move || write_durably(&folder, &name, &message)
     });
     match written.await {
-        Ok(Ok(())) => record.accepted(attempt_id, Reply { code: 250, enhanced: None, text: format!("written as {name}") }),
+        Ok(Ok(())) => {
+            record.accepted(attempt_id, Reply { code: 250, enhanced: None, text: format!("written as {name}") })
+        }
         Ok(Err(error)) => {
             let trouble = SendFailure {
                 phase: Phase::Body,

@@ -19,16 +19,6 @@ pub struct Lanes {
     limited: HashMap<String, VecDeque<Box<Job>>>,
 }
 
-/// Who is next.
-pub enum Next {
-    /// This one may leave now; its permits are taken.
-    Ready(Box<Job>),
-    /// Somebody waits, but nobody may leave before then.
-    At(Instant),
-    /// Nobody waits.
-    Empty,
-}
-
 impl Lanes {
     /// How many wait.
     pub fn len(&self) -> usize {
@@ -54,25 +44,16 @@ impl Lanes {
         Ok(())
     }
 
-    /// The next one that may leave over this relay, or when somebody may.
-    pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Next {
-        let mut soonest: Option<Instant> = None;
+    /// The next one that may leave over this relay now; its permits are taken.
+    pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Option<Box<Job>> {
         for (domain, lane) in &mut self.limited {
-            if lane.is_empty() {
-                continue;
-            }
-            match pace.take(Lane { campaign, relay, domain }, now) {
-                Ok(()) => return lane.pop_front().map_or(Next::Empty, Next::Ready),
-                Err(at) => soonest = Some(soonest.map_or(at, |other| other.min(at))),
+            if !lane.is_empty() && pace.take(Lane { campaign, relay, domain }, now).is_ok() {
+                return lane.pop_front();
             }
         }
-        if let Some(job) = self.free.front() {
-            match pace.take(Lane { campaign, relay, domain: &job.domain }, now) {
-                Ok(()) => return self.free.pop_front().map_or(Next::Empty, Next::Ready),
-                Err(at) => soonest = Some(soonest.map_or(at, |other| other.min(at))),
-            }
-        }
-        soonest.map_or(Next::Empty, Next::At)
+        let domain = &self.free.front()?.domain;
+        pace.take(Lane { campaign, relay, domain }, now).ok()?;
+        self.free.pop_front()
     }
 
     /// Whether somebody could leave over this relay now, and if not, when; without taking anybody.

@@ -103,9 +103,7 @@ async fn carry_one(carrier: &mut Carrier, order: &mut Order, relay: &str, option
     };
     match carrier {
         Carrier::Folder(path) => carry::into_folder(path, order, &composed, relay).await,
-        Carrier::Smtp(connection) => {
-            carry::over_smtp(connection, order, &composed, relay, options.dsn_success).await
-        }
+        Carrier::Smtp(connection) => carry::over_smtp(connection, order, &composed, relay, options.dsn_success).await,
     }
 }
 

@@ -92,9 +92,8 @@ pub async fn rerun(
 }
 
 fn startable(campaign: &CampaignRow) -> Result<CampaignState, FollowupError> {
-    let refuse = |advice| {
-        Err(FollowupError::State { campaign: campaign.name.clone(), state: campaign.state.clone(), advice })
-    };
+    let refuse =
+        |advice| Err(FollowupError::State { campaign: campaign.name.clone(), state: campaign.state.clone(), advice });
     match CampaignState::parse(&campaign.state) {
         Some(state @ (CampaignState::Finished | CampaignState::Sending | CampaignState::Paused)) => Ok(state),
         Some(CampaignState::Cancelled) => refuse("a cancelled campaign is not sent again"),

@@ -25,8 +25,8 @@ pub use lists::{RecipientFilter, RecipientPage};
 pub use locks::{ImportLock, WorkerLock};
 pub use outcomes::{Begin, Claim, Ended, Group, NextState, OnlyTo, Recorded, Returned, Unsent};
 pub use rows::{
-    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow, RecipientRow,
-    RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
+    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow,
+    RecipientRow, RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
 };
 pub use source::{SourceReader, SourceValue, TableOrSelect};
 pub use sqlite::{Access, Store, Tx};

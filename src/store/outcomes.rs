@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{ClaimedRow, OpenClaimRow, Store, StoreError, Tx, sql};
-use crate::ledger::Hash;
 use crate::domain::outcome::{AttemptOutcome, FailureClass, Phase};
 use crate::domain::recipient::RecipientState;
+use crate::ledger::Hash;
 use crate::ledger::entry::Draft;
 
 /// A message that is about to leave. Committed before its body does.

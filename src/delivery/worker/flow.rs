@@ -11,10 +11,10 @@ use super::super::carry::{Attempt, Carried, Order};
 use super::super::classify::Scope;
 use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
-use super::super::lanes::Next;
 use super::super::line::{self, LineEvent};
 use super::relays::Verdict;
 use super::{Committed, Event, Report, Worker, WorkerError};
+use crate::clock::instant;
 use crate::domain::campaign::reason;
 use crate::domain::event::EntryKind;
 use crate::domain::outcome::{AttemptOutcome, FailureClass, SendFailure};
@@ -58,7 +58,8 @@ impl Worker {
                 Some(_) => {}
             }
             let Some(line) = self.relays.take_idle(relay) else {
-                let is_limited = self.pace.relay_rate(&relay_name) != Rate::Unlimited || approved.rate() != Rate::Unlimited;
+                let is_limited =
+                    self.pace.relay_rate(&relay_name) != Rate::Unlimited || approved.rate() != Rate::Unlimited;
                 let ready = if is_limited { 1 } else { live.lanes.len().min(most - live.in_flight) };
                 for _ in 0..self.relays.may_open(relay, ready) {
                     let (line, orders) = self.relays.opening(relay);
@@ -68,7 +69,7 @@ impl Worker {
                 }
                 return;
             };
-            let Next::Ready(job) = live.lanes.next(name, &relay_name, &mut self.pace, now) else {
+            let Some(job) = live.lanes.next(name, &relay_name, &mut self.pace, now) else {
                 self.relays.carried(line, false, true);
                 return;
             };
@@ -130,10 +131,10 @@ impl Worker {
         for recipient_id in answered {
             if let Some(leave) = self.waiting.remove(&recipient_id) {
                 // A line that has gone does not need the answer: its attempt is then settled by recovery.
-                drop(leave.send(begun.get(&recipient_id).copied()));
+                let _ = leave.send(begun.get(&recipient_id).copied());
             }
         }
-        let now = self.clock.instant();
+        let now = instant();
         for (campaign_id, limit, rows) in recorded.claimed {
             self.claimed(campaign_id, limit, rows, &tiles, now);
         }
@@ -210,7 +211,7 @@ impl Worker {
             || "it closed connections without taking a message".to_owned(),
             |trouble| format!("{} ({})", trouble.reply, trouble.phase),
         );
-        match self.relays.ended(id, trouble, self.clock.instant()) {
+        match self.relays.ended(id, trouble, instant()) {
             Verdict::Fine => {}
             Verdict::Aside(wait) => {
                 let seconds = wait.as_secs();
@@ -260,7 +261,8 @@ impl Worker {
                 if let Some(live) = self.live.get_mut(&job.campaign_id) {
                     live.gate.shut();
                     live.is_open = false;
-                    let words = "a message would not be what was approved: a row, a key or a template was changed".into();
+                    let words =
+                        "a message would not be what was approved: a row, a key or a template was changed".into();
                     live.must_pause = Some((reason::NOT_AS_APPROVED, words));
                 }
                 self.pending.returned.push(Returned { recipient_id, attempt_id, due_at: None });

@@ -21,7 +21,7 @@ use super::pace::Pace;
 use super::recover::{Recovered, recover};
 use super::relay::{NamedRelay, RelayError};
 use crate::approval::ApprovalError;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::config::Settings;
 use crate::ledger::entry::{Actor, By};
 use crate::shutdown::Shutdown;
@@ -190,7 +190,7 @@ impl Worker {
         let timeouts = &settings.delivery.timeouts;
         let named = settings.relays.iter().map(|relay| NamedRelay::new(relay, timeouts, &hello));
         let named = named.collect::<Result<Vec<NamedRelay>, RelayError>>()?;
-        let now = clock.instant();
+        let now = instant();
         let mut pace = Pace::new();
         for relay in &named {
             pace.set_relay(&relay.name, relay.rate, now);
@@ -273,7 +273,7 @@ impl Worker {
             // A finished task is only cleared away; what it had to say came as an event.
             Some(_) = self.tasks.join_next() => {}
         }
-        let now = self.clock.instant();
+        let now = instant();
         if now >= self.next_pulse {
             self.next_pulse = now + PULSE;
             if self.pulse(now).await? == Step::Done {
@@ -292,7 +292,7 @@ impl Worker {
             match event {
                 Event::Line(id, event) => self.line_event(id, event).await?,
                 Event::Committed(result) => self.committed(result?),
-                Event::Tick => self.next_pulse = self.clock.instant(),
+                Event::Tick => self.next_pulse = instant(),
             }
             left -= 1;
             next = if left == 0 { None } else { self.events.try_recv().ok() };
@@ -302,10 +302,10 @@ impl Worker {
 
     /// Hands out nothing more, waits for what is on the wire, records it, gives the rest back.
     async fn stop(mut self, shutdown: &Shutdown) -> Result<(), WorkerError> {
-        let until = self.clock.instant() + self.settings.delivery.grace;
+        let until = instant() + self.settings.delivery.grace;
         for live in self.live.values_mut() {
             live.is_open = false;
-            live.count_active(self.clock.instant());
+            live.count_active(instant());
         }
         self.relays.close_idle();
         loop {
@@ -316,7 +316,7 @@ impl Worker {
             self.commit();
             tokio::select! {
                 biased;
-                () = shutdown.forced() => break,
+                () = shutdown.at_once() => break,
                 event = self.events.recv() => {
                     if let Some(event) = event {
                         self.take_events(event).await?;

@@ -6,6 +6,7 @@ use super::super::live::Live;
 use super::flow::failed;
 use super::{Report, Step, Until, Worker, WorkerError};
 use crate::approval::{self, Start};
+use crate::clock::instant;
 use crate::domain::campaign::{CampaignState, reason};
 use crate::domain::outcome::FailureClass;
 use crate::store::{PulseRow, Returned};
@@ -92,7 +93,7 @@ impl Worker {
             }
             Start::Gone => {}
         }
-        self.next_pulse = self.clock.instant();
+        self.next_pulse = instant();
         Ok(())
     }
 
@@ -116,7 +117,8 @@ impl Worker {
         set_open(live, is_sending && is_in_window);
         if !is_in_window {
             let back = live.lanes.drain();
-            let back = back.iter().map(|job| Returned { recipient_id: job.recipient_id, attempt_id: None, due_at: None });
+            let back =
+                back.iter().map(|job| Returned { recipient_id: job.recipient_id, attempt_id: None, due_at: None });
             self.pending.returned.extend(back);
             return Ok(false);
         }
@@ -173,7 +175,7 @@ impl Worker {
         if is_paused {
             self.report(Report::Paused { campaign: name.to_owned(), reason, words });
         }
-        self.next_pulse = self.clock.instant();
+        self.next_pulse = instant();
         Ok(())
     }
 
