@@ -30,8 +30,7 @@ async fn approved(app: &App, list: &Path) -> i64 {
     let notice = Path::new(NOTICE);
     approval::create(&app.store, &by, &name, &notice.join("incident.toml"), notice).await.unwrap();
     let source = Source::parse(&list.display().to_string()).unwrap();
-    let imported =
-        audience::import(&app.store, &by, "c", &source, &ImportOptions::default(), &|_| {}).await.unwrap();
+    let imported = audience::import(&app.store, &by, "c", &source, &ImportOptions::default(), &|_| {}).await.unwrap();
     let (result, _) = approval::check(&app.store, &app.settings, &by, "c", &|_, _| {}).await.unwrap();
     assert!(result.ok, "{result:?}");
     approval::submit(&app.store, &app.settings, &by, "c", None, None).await.unwrap();
@@ -66,7 +65,10 @@ async fn everybody_in_the_sample_audience_gets_one_message_and_the_sum_is_the_au
     let reports = send(&app).await;
     assert!(reports.contains(&Report::Finished { campaign: "c".into() }), "{reports:?}");
     let counts = app.store.state_counts(1).await.unwrap();
-    assert_eq!(counts.iter().map(|count| (count.state.as_str(), count.people)).collect::<Vec<_>>(), [("accepted", people)]);
+    assert_eq!(
+        counts.iter().map(|count| (count.state.as_str(), count.people)).collect::<Vec<_>>(),
+        [("accepted", people)]
+    );
     let written = std::fs::read_dir(dir.path().join("out")).unwrap().count();
     assert_eq!(i64::try_from(written).unwrap(), people);
     let attempts = app.store.ledger_page(0, 1000, Some("c"), None).await.unwrap();

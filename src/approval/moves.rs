@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::domain::campaign::{BatchState, CampaignState, reason};
 use crate::domain::event::EntryKind;
 use crate::ledger::entry::{By, Draft};
-use crate::store::{BatchRow, CampaignRow, StateChange, Store, Tx};
+use crate::store::{BatchRow, CampaignRow, StateChange, Store, StoreError, Tx};
 
 /// Recipients settled in one transaction when a campaign is cancelled: some milliseconds of work.
 const SWEEP_GROUP: i64 = 5_000;
@@ -207,8 +207,12 @@ pub async fn pause_by_worker(store: &Store, by: &By, name: &str, reason: &'stati
     if !matches!(state(&campaign)?, CampaignState::Scheduled | CampaignState::Sending) {
         return Ok(false);
     }
-    pause_for(store, by, &campaign, reason).await?;
-    Ok(true)
+    match pause_for(store, by, &campaign, reason).await {
+        Ok(()) => Ok(true),
+        // Somebody else moved it first.
+        Err(ApprovalError::Store(StoreError::Conflict(_))) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 pub(super) async fn pause_for(

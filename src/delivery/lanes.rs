@@ -15,8 +15,8 @@ const LANE_JOBS_MAX: usize = 256;
 /// The claimed recipients of one campaign.
 #[derive(Default)]
 pub struct Lanes {
-    free: VecDeque<Box<Job>>,
-    limited: HashMap<String, VecDeque<Box<Job>>>,
+    free: VecDeque<Job>,
+    limited: HashMap<String, VecDeque<Job>>,
 }
 
 impl Lanes {
@@ -31,7 +31,7 @@ impl Lanes {
     }
 
     /// Takes in a claimed recipient; gives it back where its domain's lane is full.
-    pub fn push(&mut self, job: Box<Job>, pace: &Pace) -> Result<(), Box<Job>> {
+    pub fn push(&mut self, job: Job, pace: &Pace) -> Result<(), Job> {
         if pace.domain_rate(&job.domain) == Rate::Unlimited {
             self.free.push_back(job);
             return Ok(());
@@ -45,7 +45,7 @@ impl Lanes {
     }
 
     /// The next one that may leave over this relay now; its permits are taken.
-    pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Option<Box<Job>> {
+    pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Option<Job> {
         for (domain, lane) in &mut self.limited {
             if !lane.is_empty() && pace.take(Lane { campaign, relay, domain }, now).is_ok() {
                 return lane.pop_front();
@@ -64,14 +64,14 @@ impl Lanes {
     }
 
     /// Everybody out.
-    pub fn drain(&mut self) -> Vec<Box<Job>> {
-        let mut all: Vec<Box<Job>> = self.free.drain(..).collect();
+    pub fn drain(&mut self) -> Vec<Job> {
+        let mut all: Vec<Job> = self.free.drain(..).collect();
         all.extend(self.limited.drain().flat_map(|(_, lane)| lane));
         all
     }
 
     /// Takes out those for whom `is_over` says so.
-    pub fn take_if(&mut self, is_over: impl Fn(&Job) -> bool) -> Vec<Box<Job>> {
+    pub fn take_if(&mut self, is_over: impl Fn(&Job) -> bool) -> Vec<Job> {
         let (out, stay): (Vec<_>, Vec<_>) = self.drain().into_iter().partition(|job| is_over(job));
         for job in stay {
             self.free.push_back(job);

@@ -36,6 +36,8 @@ pub struct Live {
     pub counted_at: Instant,
     /// What would make it pause itself.
     pub watch: Watch,
+    /// That it waits for its window was said.
+    pub is_waiting_said: bool,
     /// It has to pause itself: why, and what was seen.
     pub must_pause: Option<(&'static str, String)>,
     /// Handed out, for the canary.
@@ -59,6 +61,7 @@ impl Live {
             active_due_ms: 0,
             counted_at: now,
             watch: Watch::default(),
+            is_waiting_said: false,
             must_pause: None,
             handed_out: 0,
         }

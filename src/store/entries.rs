@@ -32,8 +32,7 @@ impl Tx<'_> {
         }
         let mut rows = Vec::with_capacity(drafts.len());
         let mut texts = Vec::new();
-        let mut seq = first;
-        for draft in drafts {
+        for (seq, draft) in (first..).zip(drafts) {
             let entry = draft.place(seq.unsigned_abs(), at)?;
             for sealing in &entry.sealings {
                 let key = hex::encode(sealing.key);
@@ -45,7 +44,6 @@ impl Tx<'_> {
                 "seq": seq, "at": at, "kind": entry.kind, "campaign": entry.campaign,
                 "recipient_id": entry.recipient_id, "entry": bytes, "leaf_hash": hex::encode(entry.leaf_hash),
             }));
-            seq += 1;
         }
         let rows = Value::Array(rows).to_string();
         sqlx::query(sql!("ledger_append")).bind(rows).execute(self.conn()).await?;

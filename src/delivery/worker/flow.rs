@@ -1,6 +1,7 @@
 //! The flow of messages: out to the lines, back from them, into the group that is committed next.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,13 +74,13 @@ impl Worker {
                 self.relays.carried(line, false, true);
                 return;
             };
-            let begun_at = self.clock.now().timestamp_millis();
+            let begun_at = self.clock.now_millis();
             let (leave, may_leave) = oneshot::channel();
             self.waiting.insert(job.recipient_id, leave);
             self.pending.begins.push(Begin { recipient_id: job.recipient_id, relay: relay_name, at: begun_at });
             live.in_flight += 1;
             live.handed_out += 1;
-            self.relays.order(line, Order { job, begun_at, leave: may_leave, gate: live.gate.clone() });
+            self.relays.order(line, Order { job: Box::new(job), begun_at, leave: may_leave, gate: live.gate.clone() });
         }
     }
 
@@ -101,7 +102,7 @@ impl Worker {
         let claim = Claim {
             campaign_id: id,
             limit: i64::try_from(wanted).unwrap_or(i64::MAX),
-            now: self.clock.now().timestamp_millis(),
+            now: self.clock.now_millis(),
             only_to: self.only_to.clone(),
         };
         self.pending.claims.push(claim);
@@ -115,7 +116,7 @@ impl Worker {
         self.is_committing = true;
         let group = std::mem::take(&mut self.pending);
         let (store, sender) = (self.store.clone(), self.sender.clone());
-        let at = self.clock.now().timestamp_millis();
+        let at = self.clock.now_millis();
         self.tasks.spawn(async move {
             let result = record(&store, group, at).await;
             // A worker that no longer listens has ended; the next one settles what was begun.
@@ -166,7 +167,7 @@ impl Worker {
             match Job::new(&live.approved, row, expected) {
                 Ok(job) if is_suppressed => self.pending.unsent.push(suppressed(&job)),
                 Ok(job) => {
-                    if let Err(job) = live.lanes.push(Box::new(job), &self.pace) {
+                    if let Err(job) = live.lanes.push(job, &self.pace) {
                         let wait = self.pace.domain_rate(&job.domain).interval() * 256;
                         let due_at = self.clock.now() + chrono::Duration::from_std(wait).unwrap_or_default();
                         let due_at = Some(due_at.timestamp_millis());
@@ -196,7 +197,7 @@ impl Worker {
                     self.pending.entries.push(relay_entry(EntryKind::RelayBack, &relay));
                     self.report(Report::RelayBack { relay: relay.clone() });
                 }
-                let trouble = self.done(job, carried, relay);
+                let trouble = self.done(&job, carried, relay);
                 if !is_open {
                     self.line_ended(id, trouble.as_ref()).await?;
                 }
@@ -231,7 +232,7 @@ impl Worker {
     }
 
     /// Takes in what became of one message; returns what was wrong with the relay, if that was it.
-    fn done(&mut self, job: Box<Job>, carried: Carried, relay: String) -> Option<SendFailure> {
+    fn done(&mut self, job: &Job, carried: Carried, relay: String) -> Option<SendFailure> {
         if let Some(live) = self.live.get_mut(&job.campaign_id) {
             live.in_flight -= 1;
         }
@@ -240,7 +241,7 @@ impl Worker {
         match carried {
             Carried::Attempt(attempt) => {
                 let trouble = (attempt.scope == Some(Scope::Relay)).then(|| failure_of(&attempt)).flatten();
-                self.attempt_ended(&job, *attempt, relay);
+                self.attempt_ended(job, *attempt, relay);
                 trouble
             }
             Carried::NotTried { attempt_id, trouble } => {
@@ -254,7 +255,7 @@ impl Worker {
                 if let Some(live) = self.live.get_mut(&job.campaign_id) {
                     live.watch.settled(true);
                 }
-                self.pending.unsent.push(failed(&job, attempt_id, class, Some(reply)));
+                self.pending.unsent.push(failed(job, attempt_id, class, Some(reply)));
                 None
             }
             Carried::Differs { attempt_id } => {
@@ -272,7 +273,7 @@ impl Worker {
     }
 
     fn attempt_ended(&mut self, job: &Job, attempt: Attempt, relay: String) {
-        let now = self.clock.now().timestamp_millis();
+        let now = self.clock.now_millis();
         let active_ms = self.live.get(&job.campaign_id).map_or(job.due_active_ms, |live| live.active_ms);
         let due_for = Duration::from_millis(u64::try_from(active_ms - job.due_active_ms).unwrap_or(0));
         let history = History { tries: job.tries, doubts: job.doubts, due_for };
@@ -359,9 +360,8 @@ async fn record(store: &Arc<Store>, group: crate::store::Group, at: i64) -> Resu
     let mut tiles = HashMap::new();
     for row in recorded.claimed.iter().flat_map(|(_, _, rows)| rows) {
         let key = (row.batch_id, row.position / Tile::WIDTH);
-        if !tiles.contains_key(&key) {
-            let tile = store.tile(key.0, TileKind::Rendered, key.1).await?;
-            tiles.insert(key, tile.unwrap_or_default());
+        if let Entry::Vacant(place) = tiles.entry(key) {
+            place.insert(store.tile(key.0, TileKind::Rendered, key.1).await?.unwrap_or_default());
         }
     }
     Ok(Committed { recorded, tiles })

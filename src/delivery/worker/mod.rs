@@ -87,6 +87,13 @@ pub enum Report {
         /// What was seen.
         words: String,
     },
+    /// A campaign waits for its window.
+    Waiting {
+        /// Its name.
+        campaign: String,
+        /// When it opens, epoch milliseconds.
+        opens_at: i64,
+    },
     /// Everybody in a campaign is settled.
     Finished {
         /// Its name.
@@ -199,7 +206,7 @@ impl Worker {
             pace.set_domain(domain, *rate, now);
         }
         let message_domain = settings.organization.from.as_ref().map_or("", |from| from.mailbox.domain()).to_owned();
-        let recovered = recover(&store, &settings.delivery, &message_domain, clock.now().timestamp_millis()).await?;
+        let recovered = recover(&store, &settings.delivery, &message_domain, clock.now_millis()).await?;
         if recovered != Recovered::default() {
             drop(reports.send(Report::Recovered(recovered)));
         }
@@ -326,13 +333,13 @@ impl Worker {
             }
         }
         self.tasks.shutdown().await;
-        let now = self.clock.now().timestamp_millis();
+        let now = self.clock.now_millis();
         recover(&self.store, &self.settings.delivery, &self.message_domain, now).await?;
         Ok(())
     }
 
     fn by(&self) -> By {
-        By { actor: Actor::Worker, at: self.clock.now().timestamp_millis() }
+        By { actor: Actor::Worker, at: self.clock.now_millis() }
     }
 
     fn report(&self, report: Report) {

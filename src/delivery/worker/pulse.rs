@@ -5,23 +5,22 @@ use tokio::time::Instant;
 use super::super::live::Live;
 use super::flow::failed;
 use super::{Report, Step, Until, Worker, WorkerError};
-use crate::approval::{self, Start};
+use crate::approval::{self, ApprovalError, Start};
 use crate::clock::instant;
 use crate::domain::campaign::{CampaignState, reason};
 use crate::domain::outcome::FailureClass;
+use crate::domain::rate::Rate;
 use crate::store::{PulseRow, Returned};
 
 /// Milliseconds of sending that may be lost in a crash: the count is committed this often.
 const ACTIVE_COMMIT_MS: i64 = 1_000;
-/// Recipients settled in one transaction after a cancellation.
-const SWEEP_GROUP: i64 = 5_000;
 
 impl Worker {
     pub(super) async fn pulse(&mut self, now: Instant) -> Result<Step, WorkerError> {
         let mut rows = self.store.pulse().await?;
         rows.retain(|row| self.only.as_ref().is_none_or(|only| *only == row.name));
-        self.drop_others(&rows).await?;
-        let at = self.clock.now().timestamp_millis();
+        self.drop_others(&rows);
+        let at = self.clock.now_millis();
         for row in rows {
             if row.state == CampaignState::Sending.as_str() {
                 self.keep_up(row, now).await?;
@@ -35,11 +34,11 @@ impl Worker {
             is_done &= self.look_after(id, now).await?;
         }
         is_done &= !self.is_committing && self.pending.is_empty();
-        Ok(if is_done && !self.has_scheduled().await? { Step::Done } else { Step::On })
+        Ok(if is_done && !self.is_awaited().await? { Step::Done } else { Step::On })
     }
 
     /// Campaigns that no longer send: nothing more of them leaves, and their people go back.
-    async fn drop_others(&mut self, rows: &[PulseRow]) -> Result<(), WorkerError> {
+    fn drop_others(&mut self, rows: &[PulseRow]) {
         let sending = |id: i64| rows.iter().any(|row| row.id == id && row.state == CampaignState::Sending.as_str());
         let gone: Vec<i64> = self.live.keys().copied().filter(|id| !sending(*id)).collect();
         for id in gone {
@@ -52,12 +51,11 @@ impl Worker {
                 attempt_id: None,
                 due_at: None,
             }));
-            if live.in_flight == 0 && !live.is_claiming && !self.is_committing && self.pending.is_empty() {
+            if live.in_flight == 0 && !live.is_claiming {
+                self.pace.set_campaign(&live.pulse.name, Rate::Unlimited, instant());
                 self.live.remove(&id);
-                while self.store.cancelled_sweep(id, SWEEP_GROUP).await? > 0 {}
             }
         }
-        Ok(())
     }
 
     /// Loads a campaign that is sending, or loads it again after its settings or batches changed.
@@ -79,6 +77,7 @@ impl Worker {
                 }
                 Ok(())
             }
+            Err(ApprovalError::Store(error)) => Err(error.into()),
             Err(error) => self.pause(&row.name, reason::SETTINGS_CHANGED, error.to_string()).await,
         }
     }
@@ -116,12 +115,18 @@ impl Worker {
         let is_sending = live.pulse.state == CampaignState::Sending.as_str();
         set_open(live, is_sending && is_in_window);
         if !is_in_window {
+            if !std::mem::replace(&mut live.is_waiting_said, true) {
+                let opens_at = live.approved.window().map_or(utc, |window| window.next_open(utc, zone));
+                let report = Report::Waiting { campaign: name, opens_at: opens_at.timestamp_millis() };
+                drop(self.reports.send(report));
+            }
             let back = live.lanes.drain();
             let back =
                 back.iter().map(|job| Returned { recipient_id: job.recipient_id, attempt_id: None, due_at: None });
             self.pending.returned.extend(back);
             return Ok(false);
         }
+        live.is_waiting_said = false;
         self.expire(id);
         let Some(live) = self.live.get(&id) else { return Ok(true) };
         if live.canary_left() <= 0 && live.in_flight == 0 {
@@ -139,7 +144,7 @@ impl Worker {
     /// Nobody is due: the campaign has ended, waits, or is held back by `[safety] only_to`.
     async fn at_rest(&mut self, id: i64, name: &str) -> Result<bool, WorkerError> {
         if let Some(due_at) = self.store.next_due(id).await? {
-            let is_later = due_at > self.clock.now().timestamp_millis();
+            let is_later = due_at > self.clock.now_millis();
             return Ok(is_later && self.until == Until::NothingPending);
         }
         let Some(campaign) = self.store.campaign_by_name(name).await? else { return Ok(true) };
@@ -179,10 +184,15 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a campaign of this worker's waits for its start, which keeps it from ending by itself.
-    async fn has_scheduled(&self) -> Result<bool, WorkerError> {
+    /// Whether a campaign of this worker's is due, or sending and not yet loaded, which keeps it from ending by itself.
+    async fn is_awaited(&self) -> Result<bool, WorkerError> {
+        let now = self.clock.now_millis();
         let rows = self.store.pulse().await?;
-        Ok(rows.iter().any(|row| self.only.as_ref().is_none_or(|only| *only == row.name)))
+        let mut mine = rows.iter().filter(|row| self.only.as_ref().is_none_or(|only| *only == row.name));
+        Ok(mine.any(|row| match row.state == CampaignState::Sending.as_str() {
+            true => !self.live.contains_key(&row.id),
+            false => row.scheduled_at.is_some_and(|at| at <= now),
+        }))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct RelayState {
     idle: Vec<u64>,
     open: u32,
     opening: u32,
-    /// It has taken a message since it was last in doubt; until then one connection at a time is enough.
+    /// It lets us in, and has taken a message if it was set aside; until then one connection at a time is enough.
     is_proven: bool,
     fruitless: u32,
     auth_refused: u32,
@@ -146,6 +146,8 @@ impl Relays {
         state.opening -= 1;
         state.open += 1;
         state.auth_refused = 0;
+        // One that was set aside has to take a message first.
+        state.is_proven |= state.aside.is_none();
         state.idle.push(id);
     }
 
