@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::decode::{Next, TextSource};
+use super::decode::TextSource;
 use super::mapping::{self, MapArg, Mapping};
 use super::records::{Record, Records, Splitter};
 use super::row::{RawRow, Reject, Row};
@@ -64,10 +64,13 @@ pub fn open_csv(path: &Path, maps: &[MapArg]) -> Result<CsvReader<File>, Audienc
 /// [`AudienceError`] where there is no header, or it does not say which column holds the addresses.
 pub fn from_reader<R: Read>(input: R, maps: &[MapArg]) -> Result<CsvReader<R>, AudienceError> {
     let mut source = TextSource::new(input)?;
-    if let Next::Fault(fault) = source.fill_to(VALUE_OCTETS_MAX)? {
-        return Err(fault.on_line(1));
-    }
-    let delimiter = delimiter_of(source.text(), source.is_at_end(), maps)?;
+    source.fill_to(VALUE_OCTETS_MAX)?;
+    let head = source.text();
+    let delimiter = delimiter_of(head, source.is_at_end(), maps).map_err(|error| match source.fault() {
+        // The header ends at a byte that cannot be read: that is what is wrong with it.
+        Some(fault) => fault.on_line(1 + head.bytes().filter(|&b| b == b'\n').count() as u64),
+        None => error,
+    })?;
     let detected = Detected { delimiter: char::from(delimiter), encoding: source.encoding(), bom: source.bom() };
     let mut records = Records::new(source, delimiter);
     let mut record = Record::default();

@@ -116,6 +116,11 @@ impl<R: Read> TextSource<R> {
         self.ended && self.raw_len == 0
     }
 
+    /// What stands behind [`TextSource::text`], if it is not of the encoding.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
     /// SHA-256 of all bytes read so far; of the whole file once the end was reached.
     pub(super) fn digest(&self) -> Hash {
         self.digest.clone().finish()
@@ -133,7 +138,8 @@ impl<R: Read> TextSource<R> {
                 self.text.clear();
                 self.taken = 0;
             }
-            if !self.ended {
+            // A read into no room would look like the end.
+            if !self.ended && self.raw_len < self.raw.len() {
                 self.read_piece()?;
             }
             self.decode();

@@ -39,3 +39,7 @@ pub fn decide(row: &Row, existing: Option<&Existing>, has_ref_column: bool) -> D
     }
     Decision::Duplicate
 }
+
+#[cfg(test)]
+#[path = "dedup_tests.rs"]
+mod tests;

@@ -106,3 +106,7 @@ pub(super) fn restore(cell: &mut String) {
         cell.remove(0);
     }
 }
+
+#[cfg(test)]
+#[path = "rejects_tests.rs"]
+mod tests;

@@ -168,8 +168,10 @@ impl Mapping {
     /// Takes out the columns that a rejects file adds, and reads the rejected row's id.
     fn take_own_columns(&self, values: &mut Vec<Option<String>>) -> Result<Option<i64>, Fault> {
         let id = self.id_at.and_then(|at| values.get(at)?.clone());
-        for &at in self.own_at.iter().rev().filter(|&&at| at < values.len()).collect::<Vec<_>>() {
-            values.remove(at);
+        for &at in self.own_at.iter().rev() {
+            if at < values.len() {
+                values.remove(at);
+            }
         }
         match id.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
