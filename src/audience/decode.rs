@@ -152,6 +152,10 @@ impl<R: Read> TextSource<R> {
     }
 
     fn read_piece(&mut self) -> Result<(), AudienceError> {
+        if self.raw_len == self.raw.len() {
+            // Nothing has been decoded yet: an empty read would look like the end.
+            return Ok(());
+        }
         let octets = loop {
             match self.input.read(&mut self.raw[self.raw_len..]) {
                 Ok(octets) => break octets,

@@ -301,3 +301,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_longer_than_the_buffer_is_read_to_its_end() {
+    let rows: String = (0..20_000).map(|n| format!("C-{n},p{n}@example.org\n")).collect();
+    let list = format!("ref,email\n{rows}");
+    let taken = from_reader(list.as_bytes(), &[]).unwrap().filter(|row| matches!(row, Ok(Ok(_)))).count();
+    assert_eq!(taken, 20_000);
+}
