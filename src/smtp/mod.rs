@@ -14,6 +14,7 @@ mod connection;
 mod data;
 mod envelope;
 mod error;
+pub mod inbox;
 mod open;
 mod reply;
 mod server;
