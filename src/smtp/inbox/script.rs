@@ -106,7 +106,7 @@ pub enum Action {
     Close,
     /// At the final dot: take the message, then close without a word. Elsewhere as [`Action::Close`].
     CloseAfterTaking,
-    /// Say nothing and do nothing until the client leaves.
+    /// Say nothing and read nothing until the inbox is taken away.
     Hang,
     /// These bytes instead, one at a time, with a pause after each.
     Drip(Vec<u8>, Duration),
