@@ -1,5 +1,7 @@
 //! Closes, silence and nonsense at each step of a message: what is in doubt and what is not.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::time::timeout;
 
 use super::*;
@@ -158,6 +160,21 @@ async fn a_refusal_before_the_dot_is_heard_and_leaves_nothing_in_doubt() {
     let error = failure(&inbox, AMPLE_TIMEOUTS, &large_body()).await;
     assert_eq!((error.phase, error.end_of_data_sent), (Phase::Body, false));
     assert!(matches!(error.kind, ErrorKind::Refused(reply) if reply.code == 552));
+}
+
+#[tokio::test]
+async fn a_250_in_the_middle_of_a_body_is_not_taken_for_its_own() {
+    let early = AtomicBool::new(true);
+    let inbox = inbox(InboxOptions::scripted(move |moment: Moment<'_>| match moment.step {
+        Step::Body { octets, .. } if octets > 100_000 && early.swap(false, Ordering::SeqCst) => {
+            Action::Drip(b"250 ok\r\n".to_vec(), Duration::ZERO)
+        }
+        _ => Action::Default,
+    }))
+    .await;
+    let error = failure(&inbox, AMPLE_TIMEOUTS, &large_body()).await;
+    assert_eq!((error.phase, error.kind, error.end_of_data_sent), (Phase::Body, ErrorKind::Protocol, false));
+    assert!(inbox.stop().await.is_empty());
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use crate::domain::outcome::Reply;
 
 /// Far longer than anything here takes, and short enough to end a test that hangs.
 const AMPLE: Duration = Duration::from_secs(20);
-/// Short, for a limit that is meant to run out.
-const SHORT: Duration = Duration::from_millis(60);
+/// Short, for a limit that is meant to run out; long enough for the steps before it on a busy machine.
+const SHORT: Duration = Duration::from_millis(300);
 
 const AMPLE_TIMEOUTS: Timeouts =
     Timeouts { connect: AMPLE, banner: AMPLE, command: AMPLE, data: AMPLE, block: AMPLE, end_of_data: AMPLE };
