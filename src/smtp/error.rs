@@ -38,7 +38,7 @@ pub enum ErrorKind {
     /// The credentials were not taken, or there is no way to give them.
     AuthRefused,
     /// The server refused banner, EHLO, STARTTLS, or said that it goes away.
-    Refused(Reply),
+    Refused(Box<Reply>),
 }
 
 impl SmtpError {
@@ -56,7 +56,7 @@ impl SmtpError {
 
     pub(super) fn refused(phase: Phase, reply: Reply) -> Self {
         let detail = format!("the server refused with {}", code_of(&reply));
-        Self { reply: Some(reply.clone()), ..Self::new(phase, ErrorKind::Refused(reply), detail) }
+        Self { reply: Some(reply.clone()), ..Self::new(phase, ErrorKind::Refused(Box::new(reply)), detail) }
     }
 
     pub(super) fn auth_refused(reply: Reply) -> Self {

@@ -4,8 +4,8 @@
 //! or classes: it hands out replies and errors with their phase, and delivery reads them. Uses `domain` only.
 //!
 //! From the bytes upwards: `reply` and `command` are the two directions' grammar, `data` the last gate of a message,
-//! `session` the pure state machine between them, `envelope` the meaning of one transaction's answers; `open` and
-//! `connection` move the bytes under time limits.
+//! `session` the pure state machine between them, `envelope` the meaning of one transaction's answers; `open`,
+//! `connection` and `exchange` move the bytes under time limits.
 
 mod auth;
 mod capabilities;
@@ -14,11 +14,15 @@ mod connection;
 mod data;
 mod envelope;
 mod error;
+mod exchange;
+pub mod inbox;
 mod open;
 mod reply;
 mod server;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 pub use auth::Credentials;

@@ -105,9 +105,12 @@ pub(super) fn explain(error: &rustls::Error) -> String {
         Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
             "the server's certificate is for another name than the relay's host".into()
         }
-        Error::InvalidCertificate(C::UnknownIssuer) => "the server's certificate is self-signed or from an authority \
-            that is not trusted here; for a private authority set the relay's ca_file"
-            .into(),
+        // A bad signature is what an authority leaves that only calls itself by a trusted one's name.
+        Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature) => {
+            "the server's certificate is self-signed or from an authority that is not trusted here; for a private \
+             authority set the relay's ca_file"
+                .into()
+        }
         Error::InvalidCertificate(C::Revoked) => "the server's certificate has been revoked".into(),
         Error::InvalidCertificate(other) => format!("the server's certificate cannot be trusted: {other}"),
         Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => {
