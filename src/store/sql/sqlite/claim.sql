@@ -6,7 +6,7 @@ WHERE id IN (
     WHERE r.batch_id = ?1 AND r.state = ?2 AND r.due_at <= ?3
       AND (?5 IS NULL OR r.mailbox IN (SELECT value FROM json_each(?5))
                       OR '@' || r.domain IN (SELECT value FROM json_each(?5)))
-    ORDER BY r.due_at, r.id
+    ORDER BY r.due_at, r.attempts
     LIMIT ?4)
 RETURNING id, batch_id, position, ref, email, mailbox, domain, row, key, attempts, tries, doubts,
           max(due_active_ms, (SELECT b.due_active_ms FROM batches b WHERE b.id = recipients.batch_id)) AS due_active_ms,

@@ -2,7 +2,7 @@
 SELECT r.id, r.batch_id, b.number AS batch, r.position, r.ref, r.email, r.mailbox, r.row, r.key, r.state, r.reason, r.due_at,
        r.attempts, r.class, r.code, r.enhanced, r.reply, r.relay, r.message_id, r.accepted_at, r.last_attempt_at
 FROM recipients r JOIN batches b ON b.id = r.batch_id
-WHERE r.campaign_id = ?1 AND r.id > ?2 AND b.state = 'approved'
+WHERE +r.campaign_id = ?1 AND r.id > ?2 AND b.state = 'approved'
   AND (?4 IS NULL OR r.state IN (SELECT value FROM json_each(?4)))
   AND (?5 IS NULL OR r.class IN (SELECT value FROM json_each(?5)))
   AND (?6 IS NULL OR r.row ->> '$.jurisdiction' IN (SELECT value FROM json_each(?6)))
