@@ -44,7 +44,8 @@ async fn what_was_begun_at_a_crash_is_in_doubt_and_the_rest_pending() {
     let held = &house;
     crate::house::until(|| async move {
         let sql = held.sql().await;
-        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM attempts WHERE outcome IS NULL").fetch_one(&sql).await.unwrap();
+        let open: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM attempts WHERE outcome IS NULL").fetch_one(&sql).await.unwrap();
         let accepted = held.count(C, "accepted").await;
         open == 1 && accepted == 2
     })
@@ -81,7 +82,8 @@ async fn at_sigterm_what_is_on_the_wire_is_finished_and_a_later_worker_sends_the
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_within_grace_and_what_is_still_on_the_wire_is_in_doubt() {
-    let inbox = scripted(candor::smtp::inbox::script::always(candor::domain::outcome::Phase::EndOfData, Action::Hang)).await;
+    let inbox =
+        scripted(candor::smtp::inbox::script::always(candor::domain::outcome::Phase::EndOfData, Action::Hang)).await;
     let config = Config::to(&inbox).delivery("grace = \"300ms\"").timeout("end_of_data", "15s");
     let house = House::scheduled(&config, &people(20)).await;
     let running = house.worker(Until::Settled).await;

@@ -74,7 +74,8 @@ impl Config {
 
     /// Replaces `rate = "unlimited"` and `retry_first`.
     pub fn only_delivery(mut self, lines: &str) -> Self {
-        self.delivery = format!("{lines}\n");
+        let retry = if lines.contains("retry_first") { "" } else { "retry_first = \"100ms\"\n" };
+        self.delivery = format!("{lines}\n{retry}");
         self
     }
 
@@ -270,11 +271,21 @@ impl House {
 
     /// How many people are in a state.
     pub async fn count(&self, name: &str, state: &str) -> usize {
-        self.recipients(name).await.iter().filter(|row| row.state == state).count()
+        let row = self.app.store.campaign_by_name(name).await.unwrap().unwrap();
+        let counts = self.app.store.state_counts(row.id).await.unwrap();
+        let people: i64 = counts.iter().filter(|count| count.state == state).map(|count| count.people).sum();
+        usize::try_from(people).unwrap()
     }
 
     pub async fn kinds(&self) -> Vec<String> {
-        self.app.store.ledger_page(0, 1_000_000, None, None).await.unwrap().into_iter().map(|entry| entry.kind).collect()
+        self.app
+            .store
+            .ledger_page(0, 1_000_000, None, None)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.kind)
+            .collect()
     }
 }
 

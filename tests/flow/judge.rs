@@ -220,8 +220,7 @@ fn copies_are_explained(people: &[Person], tries: &[Try], taken: &[Received]) {
         *copies.entry(to).or_default() += 1;
     }
     for (to, &count) in &copies {
-        let ids: Vec<i64> =
-            people.iter().filter(|person| person.mailbox == *to).map(|person| person.id).collect();
+        let ids: Vec<i64> = people.iter().filter(|person| person.mailbox == *to).map(|person| person.id).collect();
         assert!(!ids.is_empty(), "a message for somebody who is in no audience");
         let of_it: Vec<&Try> = tries.iter().filter(|one| ids.contains(&one.recipient_id)).collect();
         let explained = of_it.iter().filter(|one| one.outcome.as_deref() != Some("accepted")).count();

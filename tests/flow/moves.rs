@@ -11,10 +11,10 @@ use crate::judge::judge;
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_pause_nothing_begins_and_nothing_new_leaves_and_resume_goes_on() {
     let inbox = inbox().await;
-    let house = House::scheduled(&Config::to(&inbox), &people(3_000)).await;
+    let house = House::scheduled(&Config::to(&inbox), &people(1_500)).await;
     let mut running = house.worker(Until::Stopped).await;
     let App { store, settings, .. } = &house.app;
-    for moment in [50, 400, 800, 1_200] {
+    for moment in [50, 300, 600] {
         inbox.until_taken(moment).await;
         approval::pause(store, &house.app.by(), C).await.unwrap();
         let paused = Instant::now();
@@ -27,7 +27,7 @@ async fn after_a_pause_nothing_begins_and_nothing_new_leaves_and_resume_goes_on(
         assert!(later <= at_pause, "begun after the pause: {at_pause}, then {later}");
         let late = inbox.received().into_iter().filter(|message| message.mail_at > paused + Duration::from_secs(1));
         assert_eq!(late.count(), 0);
-        judge(&house, &inbox.received(), 3_000).await;
+        judge(&house, &inbox.received(), 1_500).await;
         approval::resume(store, settings, &house.app.by(), C).await.unwrap();
     }
     running.hears(|report| matches!(report, Report::Finished { .. })).await;
@@ -35,8 +35,8 @@ async fn after_a_pause_nothing_begins_and_nothing_new_leaves_and_resume_goes_on(
     let troubles = reports.iter().filter(|report| matches!(report, Report::RelayAside { .. })).count();
     assert_eq!(troubles, 0, "a pause is no trouble of the relay's");
     let taken = inbox.stop().await;
-    assert_eq!((taken.len(), house.count(C, "accepted").await), (3_000, 3_000));
-    judge(&house, &taken, 3_000).await;
+    assert_eq!((taken.len(), house.count(C, "accepted").await), (1_500, 1_500));
+    judge(&house, &taken, 1_500).await;
 }
 
 use candor::app::App;

@@ -101,7 +101,7 @@ async fn a_window_that_closes_in_full_flow_stops_what_has_not_begun() {
     let mut config = Config::to(&inbox);
     config.organization = "time_zone = \"America/New_York\"".into();
     let house = House::new(&config).await.with_clock(clock.clone());
-    house.approved(C, &people(3_000)).await;
+    house.approved(C, &people(1_500)).await;
     let request = ScheduleRequest { window: Some("09:00-20:00".parse().unwrap()), ..house.request() };
     house.schedule(C, &request).await.unwrap();
     let mut running = house.worker(Until::Settled).await;
@@ -116,8 +116,8 @@ async fn a_window_that_closes_in_full_flow_stops_what_has_not_begun() {
     assert_eq!(late, 0);
     clock.set(at("2026-07-16T13:00:00Z"));
     running.ended().await;
-    assert_eq!(house.count(C, "accepted").await, 3_000);
-    judge(&house, &inbox.stop().await, 3_000).await;
+    assert_eq!(house.count(C, "accepted").await, 1_500);
+    judge(&house, &inbox.stop().await, 1_500).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
