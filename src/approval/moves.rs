@@ -7,6 +7,7 @@ use super::{ApprovalError, Content};
 use crate::config::Settings;
 use crate::domain::campaign::{BatchState, CampaignState, reason};
 use crate::domain::event::EntryKind;
+use crate::domain::recipient::RecipientState;
 use crate::ledger::entry::{By, Draft};
 use crate::store::{BatchRow, CampaignRow, StateChange, Store, StoreError, Tx};
 
@@ -295,8 +296,9 @@ pub async fn finish(store: &Store, by: &By, campaign: &CampaignRow) -> Result<bo
     let counts = store.state_counts(campaign.id).await?;
     let mut entry = by.entry(EntryKind::CampaignFinished, &campaign.name);
     entry = entry.with("audience", counts.iter().map(|count| count.people).sum::<i64>());
-    for count in &counts {
-        entry = entry.with(&count.state, count.people);
+    for state in RecipientState::ALL {
+        let people: i64 = counts.iter().filter(|count| count.state == state.as_str()).map(|count| count.people).sum();
+        entry = entry.with(state.as_str(), people);
     }
     let mut tx = store.begin().await?;
     if !tx.campaign_finish(campaign.id, by.at).await? {
