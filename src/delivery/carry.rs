@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::classify::{ReplyClasses, Scope, Trouble, Wait};
 use super::decide::Ending;
@@ -24,15 +25,18 @@ pub type Leave = oneshot::Receiver<Option<i64>>;
 
 /// One message to hand over.
 pub struct Order {
-    /// The recipient.
-    pub job: Box<Job>,
     /// When the attempt begins: its Date, epoch milliseconds.
     pub begun_at: i64,
     /// Answered once the attempt is committed.
     pub leave: Leave,
     /// Open while the campaign may send.
     pub gate: Gate,
+    /// Being rendered and composed, while the line may still carry the message before it.
+    pub prepared: JoinHandle<Prepared>,
 }
+
+/// A message for the wire, or why there is none, with the recipient that it is for.
+pub type Prepared = (Box<Job>, Result<Composed, Carried>);
 
 /// Whether a campaign's messages may leave at this moment: shut by a pause before the database is asked again.
 #[derive(Clone, Default)]
@@ -171,15 +175,23 @@ pub fn tag(job: &Job) -> String {
     hex::encode(&hash[..10])
 }
 
+/// One message whose turn it is.
+pub struct Turn<'a> {
+    /// The recipient.
+    pub job: &'a Job,
+    /// The message.
+    pub composed: &'a Composed,
+    /// Its Date, epoch milliseconds.
+    pub begun_at: i64,
+    /// Answered once the attempt is committed.
+    pub leave: Leave,
+    /// Open while the campaign may send.
+    pub gate: &'a Gate,
+}
+
 /// Hands one message to an SMTP server.
-pub async fn over_smtp(
-    connection: &mut Connection,
-    order: &mut Order,
-    composed: &Composed,
-    relay: &str,
-    dsn_success: bool,
-) -> Carried {
-    let Order { job, begun_at, leave, gate } = order;
+pub async fn over_smtp(connection: &mut Connection, turn: Turn<'_>, relay: &str, dsn_success: bool) -> Carried {
+    let Turn { job, composed, begun_at, leave, gate } = turn;
     let dsn = connection.capabilities().dsn.then(|| Dsn { envid: tag(job), success: dsn_success });
     let envelope = Envelope {
         from: Some(composed.return_path.clone()),
@@ -190,7 +202,7 @@ pub async fn over_smtp(
         dsn,
     };
     let tls = connection.tls().map(tls_words);
-    let record = Record { job, begun_at: *begun_at, composed, relay, tls };
+    let record = Record { job, begun_at, composed, relay, tls };
     let answer = connection.envelope(&envelope).await;
     // The commit is waited for in every case: what was begun has to be known before it is given back.
     let Some(attempt_id) = leave.await.ok().flatten() else {
@@ -226,15 +238,15 @@ pub async fn over_smtp(
 }
 
 /// Puts one message into a folder of .eml files: written, synced and renamed, so that a file that is there is whole.
-pub async fn into_folder(folder: &std::path::Path, order: &mut Order, composed: &Composed, relay: &str) -> Carried {
-    let Order { job, begun_at, leave, gate } = order;
+pub async fn into_folder(folder: &std::path::Path, turn: Turn<'_>, relay: &str) -> Carried {
+    let Turn { job, composed, begun_at, leave, gate } = turn;
     let Some(attempt_id) = leave.await.ok().flatten() else {
         return Carried::NotTried { attempt_id: None, trouble: None };
     };
     if !gate.is_open() {
         return Carried::NotTried { attempt_id: Some(attempt_id), trouble: None };
     }
-    let record = Record { job, begun_at: *begun_at, composed, relay, tls: None };
+    let record = Record { job, begun_at, composed, relay, tls: None };
     let name = format!("{}-{}.eml", tag(job), job.attempt());
     let (folder, message) = (folder.to_owned(), composed.message.clone());
     let written = tokio::task::spawn_blocking({

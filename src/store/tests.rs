@@ -50,7 +50,7 @@ fn claim(campaign_id: i64, limit: i64) -> Group {
 }
 
 fn begin(recipient_id: i64) -> Group {
-    Group { begins: vec![Begin { recipient_id, relay: "main".into(), at: 1 }], ..Group::default() }
+    Group { begins: vec![Begin { recipient_id, campaign_id: 1, relay: "main".into(), at: 1 }], ..Group::default() }
 }
 
 fn accepted(recipient_id: i64, attempt_id: i64) -> Ended {

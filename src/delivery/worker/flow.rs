@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::super::carry::{Attempt, Carried, Order};
+use super::super::carry::{self, Attempt, Carried, Order};
 use super::super::classify::Scope;
 use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
@@ -58,9 +58,9 @@ impl Worker {
                 Some(at) if at > now => return wake(&mut self.wake_at, Some(at)),
                 Some(_) => {}
             }
-            let Some(line) = self.relays.take_idle(relay) else {
-                let is_limited =
-                    self.pace.relay_rate(&relay_name) != Rate::Unlimited || approved.rate() != Rate::Unlimited;
+            let is_limited = self.pace.relay_rate(&relay_name) != Rate::Unlimited || approved.rate() != Rate::Unlimited;
+            let idle = self.relays.take_idle(relay);
+            if idle.is_none() {
                 let ready = if is_limited { 1 } else { live.lanes.len().min(most - live.in_flight) };
                 for _ in 0..self.relays.may_open(relay, ready) {
                     let (line, orders) = self.relays.opening(relay);
@@ -68,19 +68,35 @@ impl Worker {
                     let options = self.line_options.clone();
                     self.tasks.spawn(line::run(line, named, options, orders, self.sender.clone()));
                 }
-                return;
-            };
+            }
+            // Without a limit a busy line gets its next message early, to be composed meanwhile; a permit is for now.
+            let ahead = || if is_limited { None } else { self.relays.take_unaccompanied(relay) };
+            let Some(line) = idle.or_else(ahead) else { return };
             let Some(job) = live.lanes.next(name, &relay_name, &mut self.pace, now) else {
-                self.relays.carried(line, false, true);
+                match idle {
+                    Some(line) => self.relays.put_back(relay, line),
+                    None => self.relays.busy(line),
+                }
                 return;
             };
             let begun_at = self.clock.now_millis();
             let (leave, may_leave) = oneshot::channel();
             self.waiting.insert(job.recipient_id, leave);
-            self.pending.begins.push(Begin { recipient_id: job.recipient_id, relay: relay_name, at: begun_at });
+            let begin = Begin { recipient_id: job.recipient_id, campaign_id: id, relay: relay_name, at: begun_at };
             live.in_flight += 1;
             live.handed_out += 1;
-            self.relays.order(line, Order { job: Box::new(job), begun_at, leave: may_leave, gate: live.gate.clone() });
+            let (job, options) = (Box::new(job), self.line_options.clone());
+            let prepared = tokio::spawn(async move {
+                let composed = carry::prepare(&job, begun_at, options.return_path.as_ref());
+                (job, composed)
+            });
+            self.relays.order(line, Order { begun_at, leave: may_leave, gate: live.gate.clone(), prepared });
+            if idle.is_some() {
+                self.pending.begins.push(begin);
+                self.relays.busy(line);
+            } else {
+                self.relays.set_ahead(line, begin);
+            }
         }
     }
 
@@ -193,7 +209,11 @@ impl Worker {
             LineEvent::Done { job, carried, is_open } => {
                 let is_accepted = matches!(&carried, Carried::Attempt(attempt) if attempt.ending == Ending::Accepted);
                 let relay = self.relays.of_line(id).map(|state| state.named.name.clone()).unwrap_or_default();
-                if self.relays.carried(id, is_accepted, is_open) {
+                let after = self.relays.carried(id, is_accepted, is_open);
+                if let Some(begin) = after.next {
+                    self.begin_next(begin);
+                }
+                if after.is_back {
                     self.pending.entries.push(relay_entry(EntryKind::RelayBack, &relay));
                     self.report(Report::RelayBack { relay: relay.clone() });
                 }
@@ -206,7 +226,25 @@ impl Worker {
         Ok(())
     }
 
+    /// A line goes on with the message that it was given early, if its campaign still may.
+    fn begin_next(&mut self, begin: Begin) {
+        if self.live.get(&begin.campaign_id).is_some_and(|live| live.is_open) {
+            self.pending.begins.push(begin);
+        } else {
+            // Without an answer the line gives it back.
+            self.waiting.remove(&begin.recipient_id);
+        }
+    }
+
     async fn line_ended(&mut self, id: u64, trouble: Option<&SendFailure>) -> Result<(), WorkerError> {
+        if let Some(Begin { recipient_id, campaign_id, .. }) = self.relays.take_ahead(id) {
+            self.waiting.remove(&recipient_id);
+            self.pending.returned.push(Returned { recipient_id, attempt_id: None, due_at: None });
+            if let Some(live) = self.live.get_mut(&campaign_id) {
+                live.in_flight -= 1;
+                live.handed_out -= 1;
+            }
+        }
         let relay = self.relays.of_line(id).map(|state| state.named.name.clone()).unwrap_or_default();
         let words = trouble.map_or_else(
             || "it closed connections without taking a message".to_owned(),
