@@ -152,12 +152,17 @@ impl Sandbox {
         Ok(maps.iter().map(|map| map.parse()).collect::<Result<_, AudienceError>>()?)
     }
 
+    /// Whether there are enough people for the inbox to go away while it is sent to.
+    pub fn goes_away(&self) -> bool {
+        u64::from(self.rows) >= AWAY_PEOPLE_MIN
+    }
+
     /// Once about two fifths of the mail are there, takes the inbox away for a moment. Then waits for ever: it is meant
     /// to run beside the worker and to be dropped with it.
     pub async fn disturb(&self) -> std::convert::Infallible {
-        let rows = u64::from(self.rows);
-        if rows >= AWAY_PEOPLE_MIN
-            && let Err(error) = inbox::go_away_once(&self.inbox, rows * AWAY_AFTER_TENTHS / 10).await
+        let after_messages = u64::from(self.rows) * AWAY_AFTER_TENTHS / 10;
+        if self.goes_away()
+            && let Err(error) = inbox::go_away_once(&self.inbox, after_messages).await
         {
             tracing::error!(%error, "the built-in inbox did not come back");
         }
@@ -174,8 +179,7 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Store`].
     pub async fn unreached(&self, campaign_id: i64) -> Result<Vec<Unreached>, SandboxError> {
-        let told = [RecipientState::Accepted, RecipientState::Delivered];
-        let others = RecipientState::ALL.iter().filter(|state| !told.contains(state));
+        let others = RecipientState::ALL.iter().filter(|state| !state.is_told());
         let filter =
             RecipientFilter { states: others.map(|state| state.as_str().to_owned()).collect(), ..Default::default() };
         let (mut unreached, mut after) = (Vec::new(), 0);
@@ -186,10 +190,9 @@ impl Sandbox {
             after = last.id;
             for row in rows {
                 let values: serde_json::Value = serde_json::from_str(&row.row).unwrap_or_default();
-                let reply = match (row.code, &row.enhanced, &row.reply) {
-                    (Some(code), Some(enhanced), Some(words)) => Some(format!("{code} {enhanced} {words}")),
-                    (Some(code), None, Some(words)) => Some(format!("{code} {words}")),
-                    (_, _, words) => words.clone(),
+                let reply = match (row.code, &row.reply) {
+                    (Some(code), Some(words)) => Some(format!("{code} {words}")),
+                    (_, words) => words.clone(),
                 };
                 unreached.push(Unreached {
                     name: values["name"].as_str().unwrap_or_default().to_owned(),

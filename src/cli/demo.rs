@@ -29,6 +29,8 @@ const EXIT_DONE: u8 = 0;
 const EXIT_NOT_DONE: u8 = 1;
 /// Done, but not for everybody.
 const EXIT_NOT_EVERYBODY: u8 = 3;
+/// More would not be sent within half a minute on a small machine.
+const RECIPIENTS_MAX: i64 = 10_000;
 /// Rejected rows that are shown one by one.
 const REJECTS_SHOWN_MAX: usize = 6;
 
@@ -36,7 +38,7 @@ const REJECTS_SHOWN_MAX: usize = 6;
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoArgs {
     /// Rows in the sandbox's customer database
-    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..=RECIPIENTS_MAX))]
     pub recipients: u32,
     /// No progress bar, plain lines only
     #[arg(long)]
@@ -54,7 +56,8 @@ pub async fn run(args: DemoArgs, output: &Output) -> anyhow::Result<u8> {
     let shutdown = Shutdown::on_signals().context("the demo could not listen for Ctrl-C")?;
     let mut story = Story::new(output);
     let sandbox = Sandbox::make(args.keep.as_deref(), args.recipients).await?;
-    story.title("candor demo", "one campaign, from the customer list to the last reply. Nothing leaves this machine.")?;
+    story
+        .title("candor demo", "one campaign, from the customer list to the last reply. Nothing leaves this machine.")?;
     story.note(&format!("Everything it makes stays in {}", sandbox.folder.display()))?;
     let summary = tell(&args, &mut story, &sandbox, &shutdown).await;
     let folder = sandbox.folder.clone();

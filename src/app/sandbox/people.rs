@@ -142,8 +142,22 @@ const PLACES: [(&str, &str, &str); 10] = [
 ];
 /// Days from the incident's first to its last.
 const DAYS: [&str; 17] = [
-    "2017-09-26", "2017-09-27", "2017-09-28", "2017-09-29", "2017-09-30", "2017-10-01", "2017-10-02", "2017-10-03",
-    "2017-10-04", "2017-10-05", "2017-10-06", "2017-10-07", "2017-10-08", "2017-10-09", "2017-10-10", "2017-10-11",
+    "2017-09-26",
+    "2017-09-27",
+    "2017-09-28",
+    "2017-09-29",
+    "2017-09-30",
+    "2017-10-01",
+    "2017-10-02",
+    "2017-10-03",
+    "2017-10-04",
+    "2017-10-05",
+    "2017-10-06",
+    "2017-10-07",
+    "2017-10-08",
+    "2017-10-09",
+    "2017-10-10",
+    "2017-10-11",
     "2017-10-12",
 ];
 
@@ -192,4 +206,40 @@ fn fate(n: u32) -> Fate {
 
 fn pick<T: Copy, const LEN: usize>(from: &[T; LEN], n: u32) -> T {
     from[n as usize % LEN]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_address_lies_in_a_domain_that_is_reserved_for_examples() {
+        for Person { customer, .. } in people(2_000) {
+            let address = customer.email_address.to_ascii_lowercase();
+            let reserved = ["example.com", "example.org", "example.net"].iter().any(|end| address.ends_with(end));
+            assert!(reserved || address.is_empty(), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_booking_is_a_row_and_an_ordinary_customer_has_one() {
+        let people = people(2_000);
+        let distinct = |of: fn(&Person) -> &str, people: &[Person]| people.iter().map(of).collect::<HashSet<_>>().len();
+        assert_eq!(distinct(|person| &person.customer.booking, &people), 2_000);
+        let ordinary = &people[DIFFICULT.len()..];
+        assert_eq!(distinct(|person| &person.customer.id, ordinary), ordinary.len());
+        assert_eq!(distinct(|person| &person.customer.email_address, ordinary), ordinary.len());
+    }
+
+    #[test]
+    fn too_few_are_refused_for_the_campaign_to_pause_itself() {
+        let people = people(10_000);
+        for first in [100, 250, 1_000, 5_000, 10_000] {
+            let refused = |person: &&Person| matches!(person.fate, NoSuchUser | Closed | Full);
+            let share = people[..first].iter().filter(refused).count() * 100 / first;
+            assert!(share < 6, "{share} of 100 among the first {first}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use crate::approval::{self, Parts};
 use crate::notice::preview_text;
 
 /// The first customer: a name with an apostrophe, which careless templates turn into `&#x27;`.
-const REFERENCE: &str = "C-0001";
+pub const REFERENCE: &str = "C-0001";
 /// Where the letter's own words end and the list of agencies begins: two empty lines behind the signature.
 const SIGNATURE: &str = "Customer Care";
 
@@ -18,13 +18,8 @@ pub async fn show(story: &mut Story<'_>, sandbox: &Sandbox) -> anyhow::Result<()
     let app = &sandbox.app;
     let campaign = app.store.campaign_by_name(CAMPAIGN).await?.context("the campaign is gone")?;
     let Some(row) = app.store.recipient(campaign.id, REFERENCE).await? else { return Ok(()) };
-    let parts = Parts {
-        reference: &row.reference,
-        email: &row.email,
-        mailbox: &row.mailbox,
-        row: &row.row,
-        key: &row.key,
-    };
+    let parts =
+        Parts { reference: &row.reference, email: &row.email, mailbox: &row.mailbox, row: &row.row, key: &row.key };
     let customer = approval::customer(parts)?;
     let approved = approval::load(&app.store, &app.settings, campaign).await?;
     let rendered = approved.notice().render(&customer)?;
@@ -36,7 +31,7 @@ pub async fn show(story: &mut Story<'_>, sandbox: &Sandbox) -> anyhow::Result<()
     let lines: Vec<&str> = text.lines().collect();
     let end = lines.iter().rposition(|line| line.trim() == SIGNATURE).map_or(lines.len(), |at| at + 2);
     let shown = &lines[..end.min(lines.len())];
-    story.dim_line(&format!("  ┌{}", "─".repeat(story.width().saturating_sub(4))))?;
+    story.edge('┌')?;
     for line in shown {
         story.framed(line)?;
     }
@@ -44,6 +39,5 @@ pub async fn show(story: &mut Story<'_>, sandbox: &Sandbox) -> anyhow::Result<()
         story.framed("")?;
         story.framed(&format!("[{} more lines: agencies that can help]", lines.len() - shown.len()))?;
     }
-    story.dim_line(&format!("  └{}", "─".repeat(story.width().saturating_sub(4))))?;
-    Ok(())
+    Ok(story.edge('└')?)
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::story::Story;
+use super::story::{INDENT, Story};
 use super::{CAMPAIGN, DemoArgs};
 use crate::app::sandbox::Sandbox;
 use crate::cli::output::grouped;
@@ -33,17 +33,15 @@ pub async fn run(
     sandbox: &Sandbox,
     shutdown: &Shutdown,
 ) -> anyhow::Result<f64> {
-    story.step(
-        "Sending",
-        &format!(
-            "Scheduled for now. The worker hands over {} a second by SMTP to the built-in inbox, which puts some off, \
-             refuses some, and goes away once.",
-            sandbox.rate
-        ),
-    )?;
-    let (worker, reports) = sandbox.app.worker(Some(CAMPAIGN), Until::Settled).await?.context(
-        "another worker runs on the sandbox's database: name another folder with --keep, or leave it away",
-    )?;
+    let manners = if sandbox.goes_away() { ", which puts some off, refuses some, and goes away once" } else { "" };
+    let rate = sandbox.rate;
+    let text =
+        format!("Scheduled for now. The worker hands over {rate} a second by SMTP to the built-in inbox{manners}.");
+    story.step("Sending", &text)?;
+    let (worker, reports) =
+        sandbox.app.worker(Some(CAMPAIGN), Until::Settled).await?.context(
+            "another worker runs on the sandbox's database: name another folder with --keep, or leave it away",
+        )?;
     let started = instant();
     let shows_bar = !args.headless && story.output.stderr_terminal;
     let watch = Watch { story, sandbox, started, speeds: VecDeque::new(), next_line: started + LINE_EVERY };
@@ -93,14 +91,22 @@ impl Watch<'_, '_> {
     fn say(&self, report: &Report) {
         let seconds = (instant() - self.started).as_secs_f64();
         let text = match report {
-            Report::RelayAside { wait, words, .. } => {
-                format!("the inbox went away ({words}): next try in {} s", wait.as_secs())
+            Report::RelayAside { wait, .. } => {
+                format!("the inbox is gone, nobody answers there: next try in {} s", wait.as_secs())
             }
-            Report::RelayBack { .. } => "the inbox is back, the sending goes on".to_owned(),
+            Report::RelayBack { .. } => "the inbox is back: the sending goes on where it stopped".to_owned(),
             Report::Paused { reason, words, .. } => format!("the campaign paused itself: {reason}. {words}"),
             Report::Recovered(_) | Report::Started { .. } | Report::Waiting { .. } | Report::Finished { .. } => return,
         };
-        self.story.output.note(&format!("    {seconds:4.1} s  {text}"));
+        self.note(seconds, &text);
+    }
+
+    /// A line under the step, above the bar.
+    fn note(&self, seconds: f64, text: &str) {
+        // With --json, stderr stays as quiet as a bar would be.
+        if self.story.is_shown() {
+            self.story.output.note(&format!("{:INDENT$}- {seconds:.1} s: {text}", ""));
+        }
     }
 
     async fn counts(&mut self, campaign_id: i64, now: Instant) -> anyhow::Result<SendingCounts> {
@@ -147,17 +153,15 @@ impl Watch<'_, '_> {
             return;
         }
         self.next_line = now + LINE_EVERY;
-        // With --json, stderr stays as quiet as a bar would be.
-        if self.story.is_shown() {
-            let seconds = (now - self.started).as_secs_f64();
-            self.story.output.note(&format!(
-                "    {seconds:4.1} s  {} of {} settled: {} accepted, {} put off, {} failed",
-                grouped(counts.settled),
-                grouped(counts.audience),
-                grouped(counts.accepted),
-                grouped(counts.deferred),
-                grouped(counts.failed)
-            ));
-        }
+        let seconds = (now - self.started).as_secs_f64();
+        let text = format!(
+            "{} of {} settled: {} accepted, {} put off, {} failed",
+            grouped(counts.settled),
+            grouped(counts.audience),
+            grouped(counts.accepted),
+            grouped(counts.deferred),
+            grouped(counts.failed)
+        );
+        self.note(seconds, &text);
     }
 }

@@ -6,9 +6,11 @@ use crate::cli::output::{Meaning, Output};
 use crate::domain::text::escape_controls;
 
 /// Columns before a step's text: its number and its name.
-const INDENT: usize = 15;
+pub const INDENT: usize = 15;
 /// Longer lines are hard to read, however wide the terminal is.
 const WIDTH_MAX: usize = 100;
+/// The frame of the letter on its left.
+const FRAME_COLUMNS: usize = 4;
 const BOLD: &str = "\u{1b}[1m";
 const DIM: &str = "\u{1b}[2m";
 const PLAIN: &str = "\u{1b}[0m";
@@ -54,12 +56,16 @@ impl<'a> Story<'a> {
 
     /// A line under a step.
     pub fn detail(&self, text: &str) -> io::Result<()> {
-        if self.is_told() { self.paragraph(INDENT + 2, &" ".repeat(INDENT), INDENT, &format!("- {text}")) } else { Ok(()) }
+        if self.is_told() {
+            self.paragraph(INDENT + 2, &" ".repeat(INDENT), INDENT, &format!("- {text}"))
+        } else {
+            Ok(())
+        }
     }
 
     /// A line that belongs to no step.
     pub fn note(&self, text: &str) -> io::Result<()> {
-        if self.is_told() { self.dim_line(text) } else { Ok(()) }
+        if self.is_told() { self.dim_line(text).and_then(|()| self.raw("\n")) } else { Ok(()) }
     }
 
     /// A heading of the results.
@@ -93,10 +99,27 @@ impl<'a> Story<'a> {
         self.raw(&format!("{}\n", self.painted(DIM, &escape_controls(text))))
     }
 
-    /// A line with the frame of the letter on its left, with `--quiet` none.
+    /// A line of the letter, wrapped, with the frame on its left.
     pub fn framed(&self, text: &str) -> io::Result<()> {
         let frame = self.painted(DIM, "  │ ");
-        self.raw(&format!("{}\n", format!("{frame}{}", escape_controls(text)).trim_end()))
+        let text = escape_controls(text);
+        let rest = text.trim_start();
+        // A list's second line stands under the first one's words.
+        let own_indent = text.chars().count() - rest.chars().count();
+        let hanging = if rest.starts_with("* ") { own_indent + 2 } else { own_indent };
+        let room = self.width().saturating_sub(FRAME_COLUMNS);
+        let mut out = String::new();
+        for (at, line) in wrapped(rest, own_indent, hanging, room).iter().enumerate() {
+            let indent = " ".repeat(if at == 0 { own_indent } else { hanging });
+            out.push_str(format!("{frame}{indent}{line}").trim_end());
+            out.push('\n');
+        }
+        self.raw(&out)
+    }
+
+    /// The letter's upper or lower edge.
+    pub fn edge(&self, corner: char) -> io::Result<()> {
+        self.dim_line(&format!("  {corner}{}", "─".repeat(self.width().saturating_sub(FRAME_COLUMNS))))
     }
 
     /// Columns for text.
@@ -106,25 +129,8 @@ impl<'a> Story<'a> {
 
     /// Words wrapped to the width, the first line behind `head`, which takes `head_columns`.
     fn paragraph(&self, indent: usize, head: &str, head_columns: usize, text: &str) -> io::Result<()> {
-        let mut out = head.to_owned();
-        let mut columns = head_columns;
-        let mut is_first = true;
-        for word in escape_controls(text).split(' ') {
-            let length = word.chars().count();
-            if !is_first && columns + 1 + length > self.width() {
-                out.push('\n');
-                out.push_str(&" ".repeat(indent));
-                columns = indent;
-            } else if !is_first {
-                out.push(' ');
-                columns += 1;
-            }
-            out.push_str(word);
-            columns += length;
-            is_first = false;
-        }
-        out.push('\n');
-        self.raw(&out)
+        let lines = wrapped(&escape_controls(text), head_columns, indent, self.width());
+        self.raw(&format!("{head}{}\n", lines.join(&format!("\n{}", " ".repeat(indent)))))
     }
 
     fn bold(&self, text: &str) -> String {
@@ -138,5 +144,42 @@ impl<'a> Story<'a> {
     /// Every caller has made safe what came from outside.
     fn raw(&self, text: &str) -> io::Result<()> {
         if self.is_shown() { self.output.bytes(text.as_bytes()) } else { Ok(()) }
+    }
+}
+
+/// Lines of words: the first begins at the column `first`, the others at `indent`, none goes past `width` unless one word
+/// does.
+fn wrapped(text: &str, first: usize, indent: usize, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut columns = first;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+            columns += length;
+        } else if columns + 1 + length > width {
+            lines.push(word.to_owned());
+            columns = indent + length;
+        } else {
+            line.push(' ');
+            line.push_str(word);
+            columns += 1 + length;
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn words_are_wrapped_and_none_is_lost() {
+        assert_eq!(wrapped("aaa bb c", 4, 2, 10), ["aaa bb", "c"]);
+        assert_eq!(wrapped("", 0, 0, 10), [""]);
+        assert_eq!(wrapped("far-too-long-a-word x", 0, 0, 5), ["far-too-long-a-word", "x"]);
+        let text = "Telephone:  +1-800-555-0199";
+        assert_eq!(wrapped(text, 0, 0, 80).join(" "), text);
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::story::Story;
-use super::{CAMPAIGN, counted};
+use super::{CAMPAIGN, counted, letter};
 use crate::app::sandbox::{Sandbox, Unreached};
 use crate::audience::Imported;
 use crate::cli::output::{Bar, Meaning, grouped};
@@ -65,6 +65,15 @@ impl Summary {
         self.audience() - self.told() + self.rejected_people
     }
 
+    /// How many of those in a state have each class; those without one are left out.
+    fn classes(&self, state: RecipientState) -> BTreeMap<FailureClass, u64> {
+        let mut classes = BTreeMap::new();
+        for class in self.not_told.iter().filter(|person| person.state == state).filter_map(|person| person.class) {
+            *classes.entry(class).or_default() += 1;
+        }
+        classes
+    }
+
     fn audience(&self) -> u64 {
         self.states.iter().map(|(_, people)| people).sum()
     }
@@ -76,18 +85,19 @@ impl Summary {
     /// The line under the sending.
     pub fn sent(&self, story: &Story<'_>) -> anyhow::Result<()> {
         let told = counted(self.told(), "letter", "letters");
+        let people: u64 = self.states.iter().filter(|(state, _)| was_tried(*state)).map(|(_, people)| people).sum();
         let attempts = counted(self.attempts, "attempt", "attempts");
-        story.detail(&format!("{told} accepted in {:.1} s and {attempts}; the inbox holds {}.", self.seconds, self.held()))?;
-        Ok(())
-    }
-
-    fn held(&self) -> String {
-        match self.messages.checked_sub(self.told()) {
-            Some(0) => "the same".to_owned(),
-            // Its answer was lost when the inbox went away, so it was sent again; both attempts are on record.
-            Some(more) => format!("{}, {more} of them twice, for its answer to the first was lost", grouped(self.messages)),
-            None => grouped(self.messages),
+        let again = match self.attempts.saturating_sub(people) {
+            0 => String::new(),
+            again => format!(": {} of them because the one before had been put off", grouped(again)),
+        };
+        story.detail(&format!("{told} accepted in {:.1} s, with {attempts}{again}.", self.seconds))?;
+        if let Some(twice @ 1..) = self.messages.checked_sub(self.told()) {
+            // Both attempts are on record: the first as in doubt.
+            let letters = counted(twice, "letter", "letters");
+            story.detail(&format!("{letters} sent again, for the inbox went away before its answer came."))?;
         }
+        Ok(())
     }
 
     /// The results, as text or as JSON.
@@ -113,10 +123,20 @@ impl Summary {
     fn show_counts(&self, story: &Story<'_>) -> anyhow::Result<()> {
         let affected = self.audience() + self.rejected_people;
         let told = grouped(self.told());
-        story.heading(&format!("Result: {told} of {} told", counted(affected, "affected person", "affected people")))?;
+        story
+            .heading(&format!("Result: {told} of {} told", counted(affected, "affected person", "affected people")))?;
         let mut bars: Vec<Bar> = Vec::new();
         for (state, count) in self.states.iter().filter(|(_, count)| *count > 0) {
-            bars.push(Bar { label: format!("  {state}"), count: *count, meaning: Meaning::of(*state) });
+            let meaning = Meaning::of(*state);
+            let classes = self.classes(*state);
+            if classes.is_empty() {
+                bars.push(Bar { label: format!("  {state}"), count: *count, meaning });
+            }
+            bars.extend(classes.into_iter().map(|(class, count)| Bar {
+                label: format!("  {state}: {class}"),
+                count,
+                meaning,
+            }));
         }
         if self.rejected_people > 0 {
             bars.push(Bar { label: "  not imported".into(), count: self.rejected_people, meaning: Meaning::Bad });
@@ -143,8 +163,14 @@ impl Summary {
         }
         if self.rejected_people > 0 {
             let number = counted(self.rejected_people, "person", "people");
-            story.text(&format!("{number}: the row in the list could not be used, see step 3."))?;
-            story.under("Next: correct the rows and import them again, or a letter by post.")?;
+            story.text(&format!("{number}: the row in the list could not be used (step 3)."))?;
+            let others = self.imported.counts.rejected.unsigned_abs().saturating_sub(self.rejected_people);
+            let others = match others {
+                0 => String::new(),
+                1 => " (One more rejected row is of somebody whose other row was used.)".to_owned(),
+                more => format!(" ({} more rejected rows are of people whose other row was used.)", grouped(more)),
+            };
+            story.under(&format!("Next: correct the rows and import them again, or a letter by post.{others}"))?;
         }
         Ok(())
     }
@@ -155,8 +181,8 @@ impl Summary {
         for command in [
             format!("campaign status {CAMPAIGN}"),
             format!("campaign failures {CAMPAIGN}"),
-            format!("campaign recipients {CAMPAIGN} --state accepted"),
-            format!("campaign preview {CAMPAIGN} --ref C-0003"),
+            format!("campaign recipients {CAMPAIGN}"),
+            format!("campaign preview {CAMPAIGN} --ref {}", letter::REFERENCE),
             format!("audit log --campaign {CAMPAIGN}"),
         ] {
             story.line(&format!("candor --config {config} {command}"))?;
@@ -169,12 +195,8 @@ impl Summary {
     fn json(&self) -> Value {
         let recipients: Map<String, Value> =
             self.states.iter().map(|(state, people)| (state.to_string(), json!(people))).collect();
-        let mut failures: BTreeMap<&str, u64> = BTreeMap::new();
-        for person in &self.not_told {
-            if let (RecipientState::Failed | RecipientState::Bounced, Some(class)) = (person.state, person.class) {
-                *failures.entry(class.as_str()).or_default() += 1;
-            }
-        }
+        let failures: BTreeMap<&str, u64> =
+            self.classes(RecipientState::Failed).into_iter().map(|(class, people)| (class.as_str(), people)).collect();
         let counts = &self.imported.counts;
         json!({
             "dir": self.folder,
@@ -216,6 +238,11 @@ fn words(state: RecipientState, class: Option<FailureClass>) -> (String, &'stati
         (state, None) => return (state.to_string(), "send again"),
     };
     (why.to_owned(), next)
+}
+
+/// Whether at least one attempt belongs to each recipient in this state.
+fn was_tried(state: RecipientState) -> bool {
+    !matches!(state, RecipientState::Pending | RecipientState::Suppressed | RecipientState::Cancelled)
 }
 
 fn names(people: &[&Unreached]) -> String {
