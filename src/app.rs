@@ -3,6 +3,9 @@
 //! Decides nothing about campaigns. Makes the signing key at the first command that writes, and refuses where a key is
 //! missing beside a ledger that has entries.
 
+pub mod sample;
+pub mod sandbox;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};

@@ -1,5 +1,6 @@
 //! The command line: what people type and what they see.
 
+pub mod demo;
 pub mod output;
 mod plot;
 pub mod progress;
