@@ -123,7 +123,7 @@ impl Watch<'_, '_> {
             let state: RecipientState = row.state.parse().map_err(anyhow::Error::msg)?;
             let people = row.people.unsigned_abs();
             counts.audience += people;
-            if state.is_settled(row.is_due) {
+            if state.is_settled(row.due > 0) {
                 counts.settled += people;
             }
             match state {
