@@ -20,7 +20,9 @@ use crate::config::{Database, Settings};
 use crate::delivery::{NamedRelay, RelayError, Report, Until, Worker, WorkerError, WorkerOptions};
 use crate::ledger::entry::{Actor, By};
 use crate::ledger::key::{KeyError, LedgerKey};
-use crate::store::{Access, Store, StoreError, WorkerLock};
+use crate::store::{Store, StoreError, WorkerLock};
+
+pub use crate::store::Access;
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -86,6 +88,19 @@ impl App {
             make_key(&key_file, &settings.ledger.origin)?;
         }
         Ok(Self { settings: Arc::new(settings), store, clock: Arc::new(SystemClock) })
+    }
+
+    /// The copy of the database as it was before this program migrated it.
+    pub fn copied_to(&self) -> Option<&Path> {
+        self.store.copied_to()
+    }
+
+    /// Whether a worker lives on this database.
+    ///
+    /// # Errors
+    /// [`AppError::Store`] where its lock cannot be looked at.
+    pub fn has_worker(&self) -> Result<bool, AppError> {
+        Ok(WorkerLock::is_taken(self.store.path())?)
     }
 
     /// Whoever runs this command, now.
