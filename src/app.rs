@@ -3,6 +3,7 @@
 //! Decides nothing about campaigns. Makes the signing key at the first command that writes, and refuses where a key is
 //! missing beside a ledger that has entries.
 
+mod examine;
 pub mod sample;
 pub mod sandbox;
 
@@ -23,6 +24,7 @@ use crate::ledger::key::{KeyError, LedgerKey};
 use crate::store::{Store, StoreError, WorkerLock};
 
 pub use crate::store::Access;
+pub use examine::{Finding, examine};
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -61,6 +63,12 @@ pub enum AppError {
     /// The key file may be read by others.
     #[error("the signing key {0} can be read by others: run `chmod 600 {0}`, and think about who may have seen it")]
     KeyOpen(PathBuf),
+    /// `init` would overwrite something.
+    #[error("already there: {0}. Nothing was made; name an empty folder, or move these away")]
+    Occupied(String),
+    /// A folder that cannot be written.
+    #[error("{0} cannot be written: {1}")]
+    Folder(PathBuf, String),
     /// There is a ledger, but no key.
     #[error(
         "the signing key {0} is missing, and the ledger has entries: put the key back where ledger.key_file says; a new one is made only for an empty ledger"
@@ -118,7 +126,7 @@ impl App {
     /// # Errors
     /// [`AppError::Relay`] where a password or CA file cannot be used.
     pub fn relays(&self) -> Result<Vec<NamedRelay>, AppError> {
-        let hello = self.hello();
+        let hello = hello();
         let relays = self.settings.relays.iter();
         let named = relays.map(|relay| NamedRelay::new(relay, &self.settings.delivery.timeouts, &hello));
         Ok(named.collect::<Result<_, RelayError>>()?)
@@ -140,19 +148,19 @@ impl App {
             settings: self.settings.clone(),
             clock: self.clock.clone(),
             lock,
-            hello: self.hello(),
+            hello: hello(),
             only: only.map(str::to_owned),
             until,
             reports,
         };
         Ok(Some((Worker::start(options).await?, receiver)))
     }
+}
 
-    /// The name for EHLO (RFC 5321 §4.1.4): the machine's, if it is a domain name, else an address literal.
-    fn hello(&self) -> String {
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        crate::domain::address::ascii_domain(name.trim()).unwrap_or_else(|_| "[127.0.0.1]".to_owned())
-    }
+/// The name for EHLO (RFC 5321 §4.1.4): the machine's, if it is a domain name, else an address literal.
+fn hello() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    crate::domain::address::ascii_domain(name.trim()).unwrap_or_else(|_| "[127.0.0.1]".to_owned())
 }
 
 /// The name of the account that runs the program, from the system; its number where it has none.

@@ -12,9 +12,10 @@ use crate::clock::{from_epoch_millis, rfc3339_millis};
 use crate::config::Settings;
 use crate::domain::campaign::CampaignState;
 use crate::domain::recipient::RecipientState;
-use crate::store::{
-    AttemptRow, BatchRow, CampaignRow, RecipientFilter, RecipientPage, RecipientRow, Store, StoreError,
-};
+use crate::notice::reference_code;
+use crate::store::{AttemptRow, BatchRow, CampaignRow, EntryRow, RecipientPage, RecipientRow, Store, StoreError};
+
+pub use crate::store::RecipientFilter;
 
 /// Rows of a list read at a time.
 pub const PAGE: i64 = 1_000;
@@ -220,6 +221,9 @@ pub struct AttemptView {
     pub attempt: i64,
     /// Where to.
     pub relay: String,
+    /// When it began, epoch milliseconds; for people.
+    #[serde(skip)]
+    pub begun_ms: i64,
     /// RFC 3339.
     pub started_at: String,
     /// RFC 3339.
@@ -247,6 +251,7 @@ impl From<AttemptRow> for AttemptView {
         Self {
             attempt: row.number,
             relay: row.relay,
+            begun_ms: row.begun_at,
             started_at: rfc3339_millis(row.begun_at),
             ended_at: row.ended_at.map(rfc3339_millis),
             outcome: row.outcome,
@@ -272,7 +277,8 @@ async fn named(store: &Store, name: &str) -> Result<CampaignRow, ViewError> {
 pub async fn status(store: &Store, settings: &Settings, name: &str, now: i64) -> Result<Status, ViewError> {
     let campaign = named(store, name).await?;
     let counts = store.state_counts(campaign.id).await?;
-    let people = |state: &str| counts.iter().filter(|count| count.state == state).map(|count| count.people).sum::<i64>();
+    let people =
+        |state: &str| counts.iter().filter(|count| count.state == state).map(|count| count.people).sum::<i64>();
     let recipients: Map<String, Value> =
         RecipientState::ALL.iter().map(|state| (state.as_str().to_owned(), people(state.as_str()).into())).collect();
     let audience: i64 = counts.iter().map(|count| count.people).sum();
@@ -286,7 +292,7 @@ pub async fn status(store: &Store, settings: &Settings, name: &str, now: i64) ->
     }
     let unsettled = people("pending") + people("sending") + people("deferred");
     let forecast = forecast(settings, &campaign, unsettled, now);
-    let next_due = store.next_due(campaign.id).await?;
+    let next_due = store.next_due(campaign.id, None).await?;
     #[expect(clippy::cast_precision_loss, reason = "people and milliseconds are far below 2^52")]
     let per_second = (told > 0 && campaign.active_ms > 0).then(|| told as f64 * 1000.0 / campaign.active_ms as f64);
     Ok(Status {
@@ -325,13 +331,92 @@ fn batch_view(row: &BatchRow) -> BatchView {
     BatchView { batch: row.number, state: row.state.clone(), people: row.imported + row.suppressed }
 }
 
+/// One line of `campaign batches`.
+#[derive(Debug, Clone, Serialize)]
+pub struct BatchLine {
+    /// From 1.
+    pub batch: i64,
+    /// `BatchState`.
+    pub state: String,
+    /// `import`, `source` or `correction`.
+    pub kind: String,
+    /// People in it.
+    pub people: i64,
+    /// Rows that were already there.
+    pub duplicates: i64,
+    /// Rows that could not be taken.
+    pub rejected: i64,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
 /// The batches of a campaign.
 ///
 /// # Errors
 /// [`ViewError::Unknown`].
-pub async fn batches(store: &Store, name: &str) -> Result<Vec<BatchRow>, ViewError> {
+pub async fn batches(store: &Store, name: &str) -> Result<Vec<BatchLine>, ViewError> {
     let campaign = named(store, name).await?;
-    Ok(store.batches(campaign.id).await?)
+    let lines = store.batches(campaign.id).await?.into_iter().map(|row| BatchLine {
+        batch: row.number,
+        people: row.imported + row.suppressed,
+        state: row.state,
+        kind: row.kind,
+        duplicates: row.duplicates,
+        rejected: row.rejected,
+        created_at: rfc3339_millis(row.created_at),
+    });
+    Ok(lines.collect())
+}
+
+/// Which entries of the ledger.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    /// Of this campaign.
+    pub campaign: Option<String>,
+    /// About this recipient of it.
+    pub reference: Option<String>,
+    /// Not before, epoch milliseconds.
+    pub since: Option<i64>,
+}
+
+/// A page of the ledger from `seq` on, exact bytes.
+///
+/// # Errors
+/// [`ViewError::Unknown`] or [`ViewError::UnknownRecipient`].
+pub async fn log(store: &Store, filter: &LogFilter, seq: i64) -> Result<Vec<EntryRow>, ViewError> {
+    let Some((name, reference)) = filter.campaign.as_deref().zip(filter.reference.as_deref()) else {
+        if let Some(name) = &filter.campaign {
+            named(store, name).await?;
+        }
+        return Ok(store.ledger_page(seq, PAGE, filter.campaign.as_deref(), filter.since).await?);
+    };
+    let campaign = named(store, name).await?;
+    let unknown = || ViewError::UnknownRecipient { campaign: name.to_owned(), reference: reference.to_owned() };
+    let row = store.recipient(campaign.id, reference).await?.ok_or_else(unknown)?;
+    let mut entries = store.ledger_of_recipient(row.id, seq, PAGE).await?;
+    entries.retain(|entry| filter.since.is_none_or(|since| entry.at >= since));
+    Ok(entries)
+}
+
+/// Whose a reference code is: the customer's reference. `code` is in its canonical form.
+///
+/// # Errors
+/// [`ViewError::Unknown`].
+pub async fn by_reference_code(store: &Store, name: &str, code: &str) -> Result<Option<String>, ViewError> {
+    let campaign = named(store, name).await?;
+    let mut after = 0;
+    loop {
+        let page = RecipientPage { after, limit: PAGE };
+        let rows = store.recipients(campaign.id, &RecipientFilter::default(), page).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        after = last.id;
+        let is_it = |row: &&RecipientRow| {
+            row.key.as_slice().try_into().is_ok_and(|key: &crate::crypto::Hash| reference_code(key) == code)
+        };
+        if let Some(row) = rows.iter().find(is_it) {
+            return Ok(Some(row.reference.clone()));
+        }
+    }
 }
 
 /// Every campaign.
@@ -377,8 +462,7 @@ pub async fn recipients(
 /// [`ViewError::UnknownRecipient`].
 pub async fn story(store: &Store, name: &str, reference: &str) -> Result<Story, ViewError> {
     let campaign = named(store, name).await?;
-    let unknown =
-        || ViewError::UnknownRecipient { campaign: name.to_owned(), reference: reference.to_owned() };
+    let unknown = || ViewError::UnknownRecipient { campaign: name.to_owned(), reference: reference.to_owned() };
     let row = store.recipient(campaign.id, reference).await?.ok_or_else(unknown)?;
     Ok(Story {
         recipient: RecipientView::from(&row),

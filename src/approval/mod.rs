@@ -13,6 +13,7 @@ mod forecast;
 mod moves;
 mod people;
 mod plan;
+mod preview;
 mod schedule;
 
 pub use approved::{Approved, load};
@@ -26,4 +27,5 @@ pub use moves::{
 };
 pub use people::{Parts, customer};
 pub use plan::Plan;
+pub use preview::{audience_of, expected, not_past, preview, settings_of_draft, source, state_of};
 pub use schedule::{ScheduleRequest, Start, audience, changed_or_unusable, schedule, start_due};

@@ -301,6 +301,14 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// Somebody whose row is wrong is an affected customer; a source shows the same row at every reading.
+    async fn has_new_rejects(&self, is_source: bool) -> Result<bool, AudienceError> {
+        if self.counts.rejected == 0 || !is_source {
+            return Ok(self.counts.rejected > 0);
+        }
+        Ok(self.store.rejects_are_new(self.campaign.id, self.batch_id).await?)
+    }
+
     /// Switches the batch on with its entry, or leaves it to be removed.
     async fn finish(
         &mut self,
@@ -311,7 +319,7 @@ impl Import<'_> {
         if let Some(file) = self.rejects_file.take() {
             file.finish()?;
         }
-        let is_new = self.position > 0 || (self.counts.rejected > 0 && !options.is_source);
+        let is_new = self.position > 0 || self.has_new_rejects(options.is_source).await?;
         if options.dry_run || !is_new {
             return Ok(None);
         }

@@ -77,20 +77,23 @@ fn since(text: &str, zone: chrono_tz::Tz) -> anyhow::Result<i64> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Ok(at.timestamp_millis());
     }
-    let at = crate::domain::when::parse_at(text, zone)
-        .map_err(|error| Usage(format!("--since {text:?}: {error}")))?;
+    let at = crate::domain::when::parse_at(text, zone).map_err(|error| Usage(format!("--since {text:?}: {error}")))?;
     Ok(at.utc.timestamp_millis())
 }
 
 /// What an entry says besides its common fields, in one line.
 fn details(entry: &Value) -> String {
     let common = ["seq", "at", "kind", "account"];
-    let fields = entry.as_object().into_iter().flatten().filter(|(name, value)| {
-        !common.contains(&name.as_str()) && !value.is_null()
-    });
+    let fields = entry
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, value)| !common.contains(&name.as_str()) && !value.is_null());
     let shown = fields.map(|(name, value)| match value.as_str() {
         // Commitments and hashes are for programs.
-        Some(text) if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => format!("{name}={}…", &text[..8]),
+        Some(text) if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            format!("{name}={}…", &text[..8])
+        }
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={value}"),
     });

@@ -107,7 +107,8 @@ async fn start(app: &App, args: &SendArgs, context: &Context) -> anyhow::Result<
 }
 
 fn is_over(status: &Status, until_final: bool) -> bool {
-    let is_running = matches!(CampaignState::parse(&status.state), Some(CampaignState::Scheduled | CampaignState::Sending));
+    let is_running =
+        matches!(CampaignState::parse(&status.state), Some(CampaignState::Scheduled | CampaignState::Sending));
     let is_open = status.count(RecipientState::Pending) + status.count(RecipientState::Sending) > 0;
     !is_running || (status.started_ms.is_some() && !until_final && !is_open)
 }
@@ -141,8 +142,12 @@ fn finish(app: &App, status: &Status, context: &Context) -> anyhow::Result<u8> {
     }
     let mut text = format!("{missed} people have not been told");
     if let Some(at) = status.next_due {
-        let worker = if app.has_worker()? { "a worker is running" } else { "no worker is running: start one with `candor run`" };
-        text.push_str(&format!("; the next try is {}, and {worker}", both_times(at, app.settings.organization.time_zone)));
+        let worker =
+            if app.has_worker()? { "a worker is running" } else { "no worker is running: start one with `candor run`" };
+        text.push_str(&format!(
+            "; the next try is {}, and {worker}",
+            both_times(at, app.settings.organization.time_zone)
+        ));
     }
     text.push_str(&format!("; `candor campaign unreached {}` lists them", status.campaign));
     context.output.note(&text);

@@ -71,7 +71,9 @@ pub async fn run(command: SuppressCommand, context: &Context) -> anyhow::Result<
         S::Remove { target, reason } => {
             let app = context.writer().await?;
             followup::suppress_remove(&app.store, &app.by(), &target, &reason).await?;
-            output.note("those it kept from being mailed are tried again with `candor campaign rerun C --state suppressed`");
+            output.note(
+                "those it kept from being mailed are tried again with `candor campaign rerun C --state suppressed`",
+            );
             say(context, "removed", 1)
         }
         S::Import { file } => {

@@ -143,13 +143,12 @@ pub struct Composed {
 /// Renders and composes; compares what was rendered with its commitment first.
 pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
     let unsent = |class, reply: String| Carried::Unsent { attempt_id: None, class, reply };
-    let rendered =
-        job.approved.notice().render(&job.customer).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
-    if let Some(expected) = &job.expected {
-        let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
-        if commitment::rendered(&job.customer.key, parts) != *expected {
-            return Err(Carried::Differs { attempt_id: None });
-        }
+    let rendered = job.approved.notice().render(&job.customer);
+    // Whoever was approved could be rendered, and has a commitment: without either, something was changed since.
+    let Ok(rendered) = rendered else { return Err(Carried::Differs { attempt_id: None }) };
+    let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
+    if job.expected != Some(commitment::rendered(&job.customer.key, parts)) {
+        return Err(Carried::Differs { attempt_id: None });
     }
     let message_id = job.message_id();
     let stamp = Stamp {

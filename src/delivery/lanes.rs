@@ -72,9 +72,11 @@ impl Lanes {
 
     /// Takes out those for whom `is_over` says so.
     pub fn take_if(&mut self, is_over: impl Fn(&Job) -> bool) -> Vec<Job> {
-        let (out, stay): (Vec<_>, Vec<_>) = self.drain().into_iter().partition(|job| is_over(job));
-        for job in stay {
-            self.free.push_back(job);
+        let mut out = Vec::new();
+        for lane in self.limited.values_mut().chain(std::iter::once(&mut self.free)) {
+            let (over, stay) = std::mem::take(lane).into_iter().partition::<Vec<_>, _>(|job| is_over(job));
+            out.extend(over);
+            *lane = stay.into();
         }
         out
     }

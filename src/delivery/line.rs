@@ -82,13 +82,14 @@ pub async fn run(
         };
         let Some(order) = order else { break };
         let Some((job, carried)) = carry_one(&mut carrier, order, &relay.name, &options).await else { break };
-        let is_open = carrier.is_open() && !carrier.is_spent();
+        let is_open = carrier.is_open() && !carrier.is_spent() && !carrier.may_wait_for_data(&carried);
         tell(LineEvent::Done { job, carried, is_open }).await;
         if !is_open {
             break;
         }
         asked_to_go = false;
     }
+    // QUIT is said only where no body is owed.
     if carrier.is_open() {
         carrier.close().await;
     } else {
@@ -123,6 +124,11 @@ impl Carrier {
             Self::Folder(_) => true,
             Self::Smtp(connection) => connection.is_usable(),
         }
+    }
+
+    /// The body was not allowed to leave, and the server may wait for it: a dot would send an empty letter to somebody.
+    fn may_wait_for_data(&self, carried: &Carried) -> bool {
+        matches!((self, carried), (Self::Smtp(_), Carried::NotTried { trouble: None, .. }))
     }
 
     /// It has carried as many messages as one connection should.

@@ -45,8 +45,8 @@ pub struct Live {
 }
 
 impl Live {
-    /// A campaign that has just been loaded, with its gate shut.
-    pub fn new(approved: Approved, pulse: PulseRow, now: Instant) -> Self {
+    /// A campaign that has just been loaded, with its gate shut. `handed_out`: what the canary counts so far.
+    pub fn new(approved: Approved, pulse: PulseRow, handed_out: i64, now: Instant) -> Self {
         let active_ms = approved.row().active_ms;
         Self {
             approved: Arc::new(approved),
@@ -63,8 +63,23 @@ impl Live {
             watch: Watch::default(),
             is_waiting_said: false,
             must_pause: None,
-            handed_out: 0,
+            handed_out,
         }
+    }
+
+    /// Notes that it no longer sends, though messages of it may still be under way.
+    pub fn has_stopped(&mut self) {
+        self.pulse.state.clear();
+    }
+
+    /// Takes in what has changed; after a stop it counts anew. `handed_out` as in [`Live::new`].
+    pub fn load(&mut self, approved: Approved, pulse: PulseRow, handed_out: i64) {
+        if self.pulse.state != pulse.state {
+            self.watch = Watch::default();
+            self.handed_out = handed_out;
+        }
+        self.approved = Arc::new(approved);
+        self.pulse = pulse;
     }
 
     /// Brings the time spent sending up to date.

@@ -105,6 +105,15 @@ impl NamedRelay {
     }
 }
 
+impl NamedRelay {
+    /// The same relay, prepared anew: its password and CA file are read again. `None` where it is a folder, or they cannot
+    /// be used.
+    pub fn again(&self, settings: &config::Settings) -> Option<Self> {
+        let Relay::Smtp(server) = &self.relay else { return None };
+        Self::new(settings.relay(&self.name)?, &settings.delivery.timeouts, &server.hello).ok()
+    }
+}
+
 /// Connects, greets, secures and authenticates as a campaign would, and says what it saw. Nothing is sent.
 ///
 /// # Errors

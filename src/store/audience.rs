@@ -267,6 +267,15 @@ impl Store {
         Ok(query.fetch_optional(self.readers()).await?)
     }
 
+    /// Whether a staged batch has a rejected row that is not known yet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn rejects_are_new(&self, campaign_id: i64, batch_id: i64) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(sql!("rejects_are_new")).bind(campaign_id).bind(batch_id);
+        Ok(query.fetch_one(self.readers()).await?)
+    }
+
     /// The campaigns that a list with this content was imported into before.
     ///
     /// # Errors

@@ -165,7 +165,8 @@ impl Tx<'_> {
     }
 
     /// Moves every batch of a campaign that is in `from` to `to`; the people of newly approved ones are due from now on,
-    /// by the campaign's active time. Returns their numbers.
+    /// by the campaign's active time, and rejected rows whose place was taken by one that leaves count again. Returns their
+    /// numbers.
     ///
     /// # Errors
     /// Those of the database.
@@ -177,7 +178,12 @@ impl Tx<'_> {
         to: BatchState,
     ) -> Result<Vec<i64>, StoreError> {
         let query = sqlx::query_scalar(sql!("batches_move")).bind(campaign_id).bind(only);
-        Ok(query.bind(from.as_str()).bind(to.as_str()).fetch_all(self.conn()).await?)
+        let numbers: Vec<i64> = query.bind(from.as_str()).bind(to.as_str()).fetch_all(self.conn()).await?;
+        if matches!(to, BatchState::Rejected | BatchState::Withdrawn) {
+            let numbers = serde_json::json!(numbers).to_string();
+            sqlx::query(sql!("rejects_restore")).bind(campaign_id).bind(numbers).execute(self.conn()).await?;
+        }
+        Ok(numbers)
     }
 
     /// The batches of a campaign as this transaction sees them.

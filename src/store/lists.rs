@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{AttemptRow, FailureCount, RecipientRow, RejectRow, StateCount, Store, StoreError, Tx, sql};
+use super::{AttemptRow, FailureCount, OnlyTo, RecipientRow, RejectRow, StateCount, Store, StoreError, Tx, sql};
 
 /// Which recipients; an empty list means any.
 #[derive(Debug, Clone, Default)]
@@ -133,12 +133,22 @@ impl Store {
         Ok(sqlx::query_as(sql!("attempts_of_recipient")).bind(recipient_id).fetch_all(self.readers()).await?)
     }
 
-    /// When the next recipient of a campaign is due (epoch milliseconds), where nothing is being sent now.
+    /// When the next recipient of a campaign is due again (epoch milliseconds), of those whom `only_to` lets through.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn next_due(&self, campaign_id: i64) -> Result<Option<i64>, StoreError> {
-        Ok(sqlx::query_scalar(sql!("next_due")).bind(campaign_id).fetch_one(self.readers()).await?)
+    pub async fn next_due(&self, campaign_id: i64, only_to: Option<&OnlyTo>) -> Result<Option<i64>, StoreError> {
+        let query = sqlx::query_scalar(sql!("next_due")).bind(campaign_id).bind(only_to.map(OnlyTo::targets));
+        Ok(query.fetch_one(self.readers()).await?)
+    }
+
+    /// Whether somebody in a campaign was not tried yet whom `only_to` lets through.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn has_pending(&self, campaign_id: i64, only_to: &OnlyTo) -> Result<bool, StoreError> {
+        let query = sqlx::query_scalar(sql!("has_pending")).bind(campaign_id).bind(only_to.targets());
+        Ok(query.fetch_one(self.readers()).await?)
     }
 }
 

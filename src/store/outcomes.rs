@@ -124,6 +124,14 @@ pub struct OnlyTo {
     pub domains: Vec<String>,
 }
 
+impl OnlyTo {
+    /// Mailboxes and @domains as a JSON list, as queries take them.
+    pub(super) fn targets(&self) -> String {
+        let domains = self.domains.iter().map(|domain| format!("@{domain}"));
+        json!(self.mailboxes.iter().cloned().chain(domains).collect::<Vec<String>>()).to_string()
+    }
+}
+
 /// What one commit holds.
 #[derive(Debug, Clone, Default)]
 pub struct Group {
@@ -285,10 +293,7 @@ impl Tx<'_> {
     async fn claim(&mut self, claim: &Claim) -> Result<Vec<ClaimedRow>, StoreError> {
         let batches: Vec<i64> =
             sqlx::query_scalar(sql!("batches_to_claim")).bind(claim.campaign_id).fetch_all(self.conn()).await?;
-        let only_to = claim.only_to.as_ref().map(|only| {
-            let domains = only.domains.iter().map(|domain| format!("@{domain}"));
-            json!(only.mailboxes.iter().cloned().chain(domains).collect::<Vec<String>>()).to_string()
-        });
+        let only_to = claim.only_to.as_ref().map(OnlyTo::targets);
         let mut rows: Vec<ClaimedRow> = Vec::new();
         for state in [RecipientState::Deferred, RecipientState::InDoubt, RecipientState::Pending] {
             for &batch_id in &batches {

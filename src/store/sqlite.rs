@@ -99,8 +99,9 @@ impl Store {
             return Err(StoreError::Io("an earlier write failed".into()));
         }
         if writer.open {
-            sqlx::query(sql!("rollback")).execute(&mut writer.conn).await?;
-            writer.open = false;
+            // A caller that went away while COMMIT ran leaves nothing to roll back, which is an error here; a transaction
+            // that is still open makes BEGIN fail.
+            drop(sqlx::query(sql!("rollback")).execute(&mut writer.conn).await);
         }
         // Set first: a caller that is cancelled while BEGIN runs must not leave the transaction to the next one.
         writer.open = true;

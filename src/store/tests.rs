@@ -145,7 +145,7 @@ async fn an_outcome_and_its_entry_are_committed_together_and_only_once() {
     let entries = store.ledger_page(0, 10, None, None).await.unwrap();
     assert_eq!(attempts[0].seq, Some(entries[0].seq));
     assert_eq!(entries[0].kind, "attempt");
-    assert!(store.next_due(campaign_id).await.unwrap().is_none());
+    assert!(store.next_due(campaign_id, None).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ pub struct SettingsArgs {
 pub async fn create(args: &CreateArgs, context: &Context) -> anyhow::Result<u8> {
     let name = CampaignName::parse(&args.campaign)?;
     let app = context.writer().await?;
-    approval::create(&app.store, &app.settings, &app.by(), &name, &args.incident, &args.notice).await?;
+    approval::create(&app.store, &app.by(), &name, &args.incident, &args.notice).await?;
     context.output.note(&format!("{name} is a draft: bring in people with `candor campaign import {name} LIST`"));
     say(context, name.as_str(), "draft")
 }
@@ -69,7 +69,7 @@ pub async fn update(args: &UpdateArgs, context: &Context) -> anyhow::Result<u8> 
     }
     let app = context.writer().await?;
     let sources = Sources { incident: args.incident.as_deref(), notice: args.notice.as_deref() };
-    let went_back = approval::update(&app.store, &app.settings, &app.by(), &args.campaign, sources).await?;
+    let went_back = approval::update(&app.store, &app.by(), &args.campaign, sources).await?;
     if went_back {
         context.output.note("what was approved has changed: the campaign is back in draft; check and submit it again");
     }

@@ -144,7 +144,9 @@ pub async fn on_their_own(app: &App, campaign: &str, context: &Context) -> anyho
     }
     if matches!(state, CampaignState::Draft | CampaignState::InReview) {
         approval::approve(&app.store, &app.settings, &app.by(), campaign, None, None, 0).await?;
-        context.output.note("no user exists: it was approved without anybody else having looked, and the ledger says so");
+        context
+            .output
+            .note("no user exists: it was approved without anybody else having looked, and the ledger says so");
     }
     Ok(())
 }
@@ -159,7 +161,12 @@ pub enum Asked {
 }
 
 /// On a terminal, asks for the number of people to be typed, unless `--expect` gave it.
-pub async fn ask_for_people(app: &App, campaign: &str, expect: Option<i64>, context: &Context) -> anyhow::Result<Asked> {
+pub async fn ask_for_people(
+    app: &App,
+    campaign: &str,
+    expect: Option<i64>,
+    context: &Context,
+) -> anyhow::Result<Asked> {
     if expect.is_some() {
         return Ok(Asked::Yes);
     }
@@ -268,7 +275,8 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
     let plan = followup::rerun(&app.store, &app.settings, &app.by(), &args.campaign, &request).await?;
     if context.output.json {
         let people = plan.people.iter();
-        let people: Vec<_> = people.map(|(r, state, class)| json!({"ref": r, "state": state, "class": class})).collect();
+        let people: Vec<_> =
+            people.map(|(r, state, class)| json!({"ref": r, "state": state, "class": class})).collect();
         context.output.json_document(&json!({
             "campaign": args.campaign, "dry_run": args.dry_run, "people": plan.moved, "skipped": plan.skipped,
             "in_doubt": plan.twice, "recipients": people,
@@ -276,13 +284,18 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         return Ok(DONE);
     }
     if args.dry_run {
-        let rows = plan.people.into_iter().map(|(reference, state, class)| vec![reference, state, class.unwrap_or_default()]);
+        let rows =
+            plan.people.into_iter().map(|(reference, state, class)| vec![reference, state, class.unwrap_or_default()]);
         context.output.table(&["ref", "state", "class"], &rows.collect::<Vec<_>>())?;
     }
-    let (verb, people) = (if args.dry_run { "would be tried" } else { "are tried" }, grouped(plan.moved.unsigned_abs()));
+    let (verb, people) =
+        (if args.dry_run { "would be tried" } else { "are tried" }, grouped(plan.moved.unsigned_abs()));
     context.output.line(&format!("{people} people {verb} again"))?;
     if plan.skipped > 0 {
-        context.output.note(&format!("{} left alone: their address does not work; --force tries them all the same", plan.skipped));
+        context.output.note(&format!(
+            "{} left alone: their address does not work; --force tries them all the same",
+            plan.skipped
+        ));
     }
     if plan.twice > 0 {
         context.output.note(&format!("{} of them are in doubt and may get the notice twice", plan.twice));

@@ -135,7 +135,11 @@ fn explain(context: &Context, imported: &Imported, again: bool) {
             note(format!("{} is taken from the column {column:?}; --map {0}=COLUMN says otherwise", field.as_str()));
         }
         for (field, columns) in &mapping.undecided {
-            note(format!("{} is left empty: {} could be meant; --map says which", field.as_str(), columns.join(" or ")));
+            note(format!(
+                "{} is left empty: {} could be meant; --map says which",
+                field.as_str(),
+                columns.join(" or ")
+            ));
         }
         if !mapping.left_out.is_empty() {
             note(format!("left out, for --map took another column: {}", mapping.left_out.join(", ")));
@@ -183,7 +187,9 @@ fn table(context: &Context, imported: &Imported) -> anyhow::Result<()> {
 
 pub async fn source(args: SourceArgs, context: &Context) -> anyhow::Result<u8> {
     let Source::Sqlite(_) = Source::parse(&args.source)? else {
-        return Err(Usage("the worker reads SQLite lists again: give sqlite:PATH?table=T or ?query=SELECT…".into()).into());
+        return Err(
+            Usage("the worker reads SQLite lists again: give sqlite:PATH?table=T or ?query=SELECT…".into()).into()
+        );
     };
     for map in &args.maps {
         map.parse::<MapArg>()?;

@@ -12,7 +12,9 @@ pub async fn run(args: &PreviewArgs, context: &Context) -> anyhow::Result<u8> {
     let app = context.reader().await?;
     let wanted = (args.reference.as_deref(), args.locale.as_deref());
     let (reference, locale) = wanted;
-    let bytes = approval::preview(&app.store, &app.settings, &args.campaign, reference, locale, args.format, app.by().at).await?;
+    let bytes =
+        approval::preview(&app.store, &app.settings, &args.campaign, reference, locale, args.format, app.by().at)
+            .await?;
     match &args.output {
         Some(path) => {
             sample::create_private(path)?.write_all(&bytes)?;

@@ -1,6 +1,5 @@
 //! `status`, `show`: how a campaign stands, and one person's whole story.
 
-
 use super::super::context::Context;
 use super::super::exit::DONE;
 use super::super::output::{Bar, Meaning, both_times, grouped};
@@ -73,7 +72,9 @@ pub async fn story(args: &ShowArgs, context: &Context) -> anyhow::Result<u8> {
     let reference = match (&args.reference, &args.code) {
         (Some(reference), _) => reference.clone(),
         (None, Some(code)) => {
-            let wrong = || anyhow::anyhow!("{code} is not a reference code: a character was mistyped, or the letter is not ours");
+            let wrong = || {
+                anyhow::anyhow!("{code} is not a reference code: a character was mistyped, or the letter is not ours")
+            };
             let code = parse_reference_code(code).ok_or_else(wrong)?;
             let found = views::by_reference_code(&app.store, &args.campaign, &code).await?;
             found.ok_or_else(|| anyhow::anyhow!("nobody in {} has the reference code {code}", args.campaign))?

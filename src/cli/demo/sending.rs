@@ -46,7 +46,7 @@ pub async fn run(
     let shows_bar = !args.headless && story.output.stderr_terminal;
     let watch = Watch { story, sandbox, started, speeds: VecDeque::new(), next_line: started + LINE_EVERY };
     tokio::select! {
-        ended = schedule::run(sandbox.app.clone(), worker, shutdown) => ended?,
+        ended = schedule::run(sandbox.app.store.clone(), sandbox.app.clock.clone(), worker, shutdown) => ended?,
         never = sandbox.disturb() => match never {},
         error = watch.run(reports, shows_bar) => match error? {},
     }

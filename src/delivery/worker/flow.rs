@@ -13,6 +13,8 @@ use super::super::classify::Scope;
 use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
 use super::super::line::{self, LineEvent};
+use super::super::live::Live;
+use super::super::watch::Watch;
 use super::relays::Verdict;
 use super::{Committed, Event, Report, Worker, WorkerError};
 use crate::clock::instant;
@@ -35,7 +37,10 @@ impl Worker {
     /// Hands ready messages to idle lines, opens lines where they are wanted, asks for more people.
     pub(super) fn dispatch(&mut self, now: Instant) {
         self.wake_at = None;
-        let ids: Vec<i64> = self.live.keys().copied().collect();
+        let mut ids: Vec<i64> = self.live.keys().copied().collect();
+        // Each has its turn to be first at lines and permits that they share.
+        self.turn = if self.turn + 1 < ids.len() { self.turn + 1 } else { 0 };
+        ids.rotate_left(self.turn);
         for id in ids {
             self.dispatch_campaign(id, now);
             self.ask_for_more(id, now);
@@ -207,6 +212,7 @@ impl Worker {
             LineEvent::Idle => self.relays.let_go(id),
             LineEvent::Failed(trouble) => self.line_ended(id, Some(&trouble)).await?,
             LineEvent::Done { job, carried, is_open } => {
+                let is_ours = matches!(&carried, Carried::NotTried { trouble: None, .. });
                 let is_accepted = matches!(&carried, Carried::Attempt(attempt) if attempt.ending == Ending::Accepted);
                 let relay = self.relays.of_line(id).map(|state| state.named.name.clone()).unwrap_or_default();
                 let after = self.relays.carried(id, is_accepted, is_open);
@@ -218,7 +224,9 @@ impl Worker {
                     self.report(Report::RelayBack { relay: relay.clone() });
                 }
                 let trouble = self.done(&job, carried, relay);
-                if !is_open {
+                if is_ours && !is_open {
+                    self.relays.closed(id);
+                } else if !is_open {
                     self.line_ended(id, trouble.as_ref()).await?;
                 }
             }
@@ -260,8 +268,10 @@ impl Worker {
                 self.report(Report::RelayAside { relay, wait, words });
             }
             Verdict::AuthRefused => {
-                let by_relay = self.live.values_mut().filter(|live| live.approved.relays().contains(&relay));
-                for live in by_relay {
+                tracing::error!(relay, words, "the relay refuses the credentials and is not used any more");
+                let relays = &self.relays;
+                let left_with = |live: &&mut Live| relays.all_refused(live.approved.relays());
+                for live in self.live.values_mut().filter(left_with) {
                     live.must_pause = Some((reason::RELAY_AUTH, format!("relay {relay}: {words}")));
                 }
             }
@@ -290,9 +300,13 @@ impl Worker {
                 trouble
             }
             Carried::Unsent { attempt_id, class, reply } => {
-                if let Some(live) = self.live.get_mut(&job.campaign_id) {
-                    live.watch.settled(true);
-                }
+                self.watch(job.campaign_id, &reply, |watch| {
+                    watch.settled(true);
+                    // The relay's own limit: it is the same for everybody.
+                    if class == FailureClass::TooLarge {
+                        watch.refused(Some(Scope::Sender));
+                    }
+                });
                 self.pending.unsent.push(failed(job, attempt_id, class, Some(reply)));
                 None
             }
@@ -310,24 +324,30 @@ impl Worker {
         }
     }
 
+    /// Notes an outcome, and whether it is the one after which the campaign has to pause itself.
+    fn watch(&mut self, campaign_id: i64, words: &str, note: impl FnOnce(&mut Watch)) {
+        let Some(live) = self.live.get_mut(&campaign_id) else { return };
+        note(&mut live.watch);
+        if let Some(verdict) = live.watch.verdict(self.settings.delivery.pause_at_failure_share) {
+            live.must_pause.get_or_insert((verdict, words.to_owned()));
+            live.is_open = false;
+        }
+    }
+
     fn attempt_ended(&mut self, job: &Job, attempt: Attempt, relay: String) {
         let now = self.clock.now_millis();
         let active_ms = self.live.get(&job.campaign_id).map_or(job.due_active_ms, |live| live.active_ms);
         let due_for = Duration::from_millis(u64::try_from(active_ms - job.due_active_ms).unwrap_or(0));
         let history = History { tries: job.tries, doubts: job.doubts, due_for };
         let (outcome, next) = decide(attempt.ending, history, &self.settings.delivery, now, rand::random());
-        if let Some(live) = self.live.get_mut(&job.campaign_id) {
-            live.watch.refused(attempt.scope);
+        self.watch(job.campaign_id, &attempt.words, |watch| {
+            watch.refused(attempt.scope);
             match outcome {
-                AttemptOutcome::Accepted => live.watch.settled(false),
-                AttemptOutcome::Failed => live.watch.settled(true),
+                AttemptOutcome::Accepted => watch.settled(false),
+                AttemptOutcome::Failed => watch.settled(true),
                 AttemptOutcome::Deferred | AttemptOutcome::InDoubt => {}
             }
-            if let Some(verdict) = live.watch.verdict(self.settings.delivery.pause_at_failure_share) {
-                live.must_pause.get_or_insert((verdict, attempt.words.clone()));
-                live.is_open = false;
-            }
-        }
+        });
         let is_positive = outcome == AttemptOutcome::Accepted;
         self.pending.ended.push(Ended {
             recipient_id: job.recipient_id,

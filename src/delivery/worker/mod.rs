@@ -173,6 +173,8 @@ pub struct Worker {
     relays: Relays,
     pace: Pace,
     live: BTreeMap<i64, Live>,
+    /// Which campaign comes first in the next round.
+    turn: usize,
     /// Bodies that wait for their attempt to be committed, by recipient.
     waiting: HashMap<i64, oneshot::Sender<Option<i64>>>,
     pending: Group,
@@ -229,6 +231,7 @@ impl Worker {
             message_domain,
             pace,
             live: BTreeMap::new(),
+            turn: 0,
             waiting: HashMap::new(),
             pending: Group::default(),
             is_committing: false,
@@ -277,8 +280,13 @@ impl Worker {
                 }
             }
             () = tokio::time::sleep_until(wake_at) => {}
-            // A finished task is only cleared away; what it had to say came as an event.
-            Some(_) = self.tasks.join_next() => {}
+            // A finished task is only cleared away; what it had to say came as an event. One that panicked said nothing,
+            // and whoever waits for it would wait for ever.
+            Some(ended) = self.tasks.join_next() => {
+                if let Err(error) = ended && error.is_panic() {
+                    std::panic::resume_unwind(error.into_panic());
+                }
+            }
         }
         let now = instant();
         if now >= self.next_pulse {
@@ -333,6 +341,11 @@ impl Worker {
             }
         }
         self.tasks.shutdown().await;
+        let must_pause =
+            self.live.values_mut().filter_map(|live| Some((live.pulse.name.clone(), live.must_pause.take()?)));
+        for (name, (reason, words)) in must_pause.collect::<Vec<_>>() {
+            self.pause(&name, reason, words).await?;
+        }
         let now = self.clock.now_millis();
         recover(&self.store, &self.settings.delivery, &self.message_domain, now).await?;
         Ok(())

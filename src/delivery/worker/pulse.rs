@@ -43,6 +43,7 @@ impl Worker {
         let gone: Vec<i64> = self.live.keys().copied().filter(|id| !sending(*id)).collect();
         for id in gone {
             let Some(live) = self.live.get_mut(&id) else { continue };
+            live.has_stopped();
             live.gate.shut();
             live.is_open = false;
             let back = live.lanes.drain();
@@ -65,15 +66,18 @@ impl Worker {
             return Ok(());
         }
         let Some(campaign) = self.store.campaign_by_name(&row.name).await? else { return Ok(()) };
+        // The first so many are the same people whichever worker has sent to them.
+        let handed_out = if campaign.canary.is_some() { self.store.attempts_total(campaign.id).await? } else { 0 };
         match approval::load(&self.store, &self.settings, campaign).await {
             Ok(approved) => {
                 self.pace.set_campaign(&row.name, approved.rate(), now);
+                if self.live.get(&row.id).is_none_or(|live| live.pulse.state != row.state) {
+                    let settings = &self.settings;
+                    self.relays.try_again(approved.relays(), |named| named.again(settings));
+                }
                 match self.live.get_mut(&row.id) {
-                    Some(live) => {
-                        live.approved = std::sync::Arc::new(approved);
-                        live.pulse = row;
-                    }
-                    None => drop(self.live.insert(row.id, Live::new(approved, row, now))),
+                    Some(live) => live.load(approved, row, handed_out),
+                    None => drop(self.live.insert(row.id, Live::new(approved, row, handed_out, now))),
                 }
                 Ok(())
             }
@@ -107,8 +111,10 @@ impl Worker {
             self.pending.active.push((id, std::mem::take(&mut live.active_due_ms)));
         }
         let name = live.pulse.name.clone();
-        if let Some((reason, words)) = live.must_pause.take() {
+        // Taken away only when it is done: this may be dropped while it waits.
+        if let Some((reason, words)) = live.must_pause.clone() {
             self.pause(&name, reason, words).await?;
+            self.live.entry(id).and_modify(|live| live.must_pause = None);
             return Ok(false);
         }
         let is_in_window = live.approved.window().is_none_or(|window| window.contains(utc, zone));
@@ -143,7 +149,7 @@ impl Worker {
 
     /// Nobody is due: the campaign has ended, waits, or is held back by `[safety] only_to`.
     async fn at_rest(&mut self, id: i64, name: &str) -> Result<bool, WorkerError> {
-        if let Some(due_at) = self.store.next_due(id).await? {
+        if let Some(due_at) = self.store.next_due(id, self.only_to.as_ref()).await? {
             let is_later = due_at > self.clock.now_millis();
             return Ok(is_later && self.until == Until::NothingPending);
         }
@@ -153,7 +159,9 @@ impl Worker {
             self.report(Report::Finished { campaign: name.to_owned() });
             return Ok(true);
         }
-        if self.only_to.is_some() {
+        if let Some(only_to) = &self.only_to
+            && !self.store.has_pending(id, only_to).await?
+        {
             let words = "[safety] only_to lets nothing go to those who are left".to_owned();
             self.pause(name, reason::ONLY_TO, words).await?;
         }
@@ -175,9 +183,10 @@ impl Worker {
         }
     }
 
-    async fn pause(&mut self, name: &str, reason: &'static str, words: String) -> Result<(), WorkerError> {
+    pub(super) async fn pause(&mut self, name: &str, reason: &'static str, words: String) -> Result<(), WorkerError> {
         let is_paused = approval::pause_by_worker(&self.store, &self.by(), name, reason).await?;
         if is_paused {
+            self.live.values_mut().filter(|live| live.pulse.name == name).for_each(Live::has_stopped);
             self.report(Report::Paused { campaign: name.to_owned(), reason, words });
         }
         self.next_pulse = instant();

@@ -238,6 +238,32 @@ impl Relays {
         }
     }
 
+    /// A line was closed by the worker itself, which says nothing about its relay.
+    pub fn closed(&mut self, id: u64) {
+        if let Some(line) = self.lines.remove(&id) {
+            self.states[line.relay].open -= 1;
+        }
+    }
+
+    /// A person has resumed a campaign: relays of its that refused the credentials get one more try, with what the
+    /// password file holds now.
+    pub fn try_again(&mut self, names: &[String], prepare: impl Fn(&NamedRelay) -> Option<NamedRelay>) {
+        let refused = |state: &&mut RelayState| state.auth_refused >= AUTH_TRIES && names.contains(&state.named.name);
+        for state in self.states.iter_mut().filter(refused) {
+            state.auth_refused = AUTH_TRIES - 1;
+            state.aside = None;
+            if let Some(named) = prepare(&state.named) {
+                state.named = named;
+            }
+        }
+    }
+
+    /// Whether every one of these relays has refused the credentials for good.
+    pub fn all_refused(&self, names: &[String]) -> bool {
+        let mut states = self.states.iter().filter(|state| names.contains(&state.named.name));
+        states.all(|state| state.auth_refused >= AUTH_TRIES)
+    }
+
     /// Lets every idle line go.
     pub fn close_idle(&mut self) {
         for state in &mut self.states {
