@@ -107,8 +107,8 @@ async fn a_relay_that_comes_and_goes_while_workers_die_leaves_nobody_out() {
     let inbox = scripted(move |moment: Moment<'_>| {
         let number = met.fetch_add(1, Ordering::SeqCst);
         match moment.step {
-            Step::EndOfData { .. } if number % 41 == 0 => Action::CloseAfterTaking,
-            Step::EndOfData { .. } if number % 43 == 0 => Action::reply("451 4.3.0 Not now please"),
+            Step::EndOfData { .. } if number.is_multiple_of(41) => Action::CloseAfterTaking,
+            Step::EndOfData { .. } if number.is_multiple_of(43) => Action::reply("451 4.3.0 Not now please"),
             Step::Body { .. } if number % 97 == 0 => Action::Close,
             Step::Rcpt { .. } if number % 53 == 0 => Action::Close,
             Step::Mail { .. } if number % 89 == 0 => Action::reply("421 4.3.2 Closing for a moment"),
