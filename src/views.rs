@@ -12,7 +12,6 @@ use crate::clock::{from_epoch_millis, rfc3339_millis};
 use crate::config::Settings;
 use crate::domain::campaign::CampaignState;
 use crate::domain::recipient::RecipientState;
-use crate::notice::reference_code;
 use crate::store::{AttemptRow, BatchRow, CampaignRow, EntryRow, RecipientPage, RecipientRow, Store, StoreError};
 
 pub use crate::store::RecipientFilter;
@@ -396,27 +395,6 @@ pub async fn log(store: &Store, filter: &LogFilter, seq: i64) -> Result<Vec<Entr
     let mut entries = store.ledger_of_recipient(row.id, seq, PAGE).await?;
     entries.retain(|entry| filter.since.is_none_or(|since| entry.at >= since));
     Ok(entries)
-}
-
-/// Whose a reference code is: the customer's reference. `code` is in its canonical form.
-///
-/// # Errors
-/// [`ViewError::Unknown`].
-pub async fn by_reference_code(store: &Store, name: &str, code: &str) -> Result<Option<String>, ViewError> {
-    let campaign = named(store, name).await?;
-    let mut after = 0;
-    loop {
-        let page = RecipientPage { after, limit: PAGE };
-        let rows = store.recipients(campaign.id, &RecipientFilter::default(), page).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        after = last.id;
-        let is_it = |row: &&RecipientRow| {
-            row.key.as_slice().try_into().is_ok_and(|key: &crate::crypto::Hash| reference_code(key) == code)
-        };
-        if let Some(row) = rows.iter().find(is_it) {
-            return Ok(Some(row.reference.clone()));
-        }
-    }
 }
 
 /// Every campaign.
