@@ -331,6 +331,18 @@ fn batch_view(row: &BatchRow) -> BatchView {
     BatchView { batch: row.number, state: row.state.clone(), people: row.imported + row.suppressed }
 }
 
+/// Batches that a list read by the worker brought in and that nobody has approved yet: they wait for an explicit approval,
+/// also where no user exists.
+///
+/// # Errors
+/// [`ViewError::Unknown`].
+pub async fn batches_for_somebody_to_approve(store: &Store, name: &str) -> Result<Vec<i64>, ViewError> {
+    let campaign = named(store, name).await?;
+    let is_open = |row: &BatchRow| ["waiting", "in-review"].contains(&row.state.as_str());
+    let batches = store.batches(campaign.id).await?;
+    Ok(batches.iter().filter(|row| row.kind == "source" && is_open(row)).map(|row| row.number).collect())
+}
+
 /// One line of `campaign batches`.
 #[derive(Debug, Clone, Serialize)]
 pub struct BatchLine {
