@@ -107,12 +107,12 @@ async fn a_relay_that_comes_and_goes_while_workers_die_leaves_nobody_out() {
     let inbox = scripted(move |moment: Moment<'_>| {
         let number = met.fetch_add(1, Ordering::SeqCst);
         match moment.step {
-            Step::EndOfData { .. } if number % 41 == 0 => Action::CloseAfterTaking,
-            Step::EndOfData { .. } if number % 43 == 0 => Action::reply("451 4.3.0 Not now please"),
-            Step::Body { .. } if number % 97 == 0 => Action::Close,
-            Step::Rcpt { .. } if number % 53 == 0 => Action::Close,
-            Step::Mail { .. } if number % 89 == 0 => Action::reply("421 4.3.2 Closing for a moment"),
-            Step::Banner if number % 3 == 0 => Action::Close,
+            Step::EndOfData { .. } if number.is_multiple_of(41) => Action::CloseAfterTaking,
+            Step::EndOfData { .. } if number.is_multiple_of(43) => Action::reply("451 4.3.0 Not now please"),
+            Step::Body { .. } if number.is_multiple_of(97) => Action::Close,
+            Step::Rcpt { .. } if number.is_multiple_of(53) => Action::Close,
+            Step::Mail { .. } if number.is_multiple_of(89) => Action::reply("421 4.3.2 Closing for a moment"),
+            Step::Banner if number.is_multiple_of(3) => Action::Close,
             _ => Action::Default,
         }
     })
