@@ -49,7 +49,9 @@ pub async fn run(args: &SendArgs, context: &Context) -> anyhow::Result<u8> {
         Sent::Here => end(&app, name, shutdown.is_requested(), context).await,
         Sent::ByAnother => end(&app, name, false, context).await,
         Sent::LeftToAnother => {
-            context.output.note(&format!("no longer following; {name} goes on: `candor campaign pause {name}` stops it"));
+            context
+                .output
+                .note(&format!("no longer following; {name} goes on: `candor campaign pause {name}` stops it"));
             Ok(FAILED)
         }
     }
