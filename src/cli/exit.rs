@@ -15,6 +15,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Done, but not for everybody.
 pub const NOT_EVERYBODY: u8 = 3;
+/// Refused: an approval is missing.
+pub const REFUSED: u8 = 5;
 
 /// Says on stderr what went wrong; returns the exit code for it.
 pub fn report(error: &anyhow::Error) -> u8 {
@@ -49,6 +51,9 @@ fn code(error: &anyhow::Error) -> u8 {
                 )
             )
     });
+    if error.chain().any(|cause| cause.is::<Refused>()) {
+        return REFUSED;
+    }
     if is_usage { USAGE } else { FAILED }
 }
 
@@ -56,6 +61,11 @@ fn code(error: &anyhow::Error) -> u8 {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+/// Something that nobody has approved.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
 
 #[cfg(test)]
 mod tests {
@@ -67,5 +77,10 @@ mod tests {
         assert_eq!(code(&anyhow::Error::new(ApprovalError::Past("x".into())).context("y")), USAGE);
         assert_eq!(code(&ApprovalError::Unknown("c".into()).into()), FAILED);
         assert_eq!(code(&anyhow::anyhow!("x")), FAILED);
+    }
+
+    #[test]
+    fn a_missing_approval_is_5() {
+        assert_eq!(code(&Refused("x".into()).into()), REFUSED);
     }
 }

@@ -68,11 +68,10 @@ impl<'a> Follow<'a> {
         let now = self.app.by().at;
         let status = views::status(&self.app.store, &self.app.settings, self.campaign, now).await?;
         let count = |state| status.count(state).unsigned_abs();
-        use RecipientState::{Bounced, Deferred, Failed, InDoubt, Pending, Sending};
-        let unsettled = count(Pending) + count(Sending) + count(Deferred);
+        use RecipientState::{Bounced, Deferred, Failed, InDoubt};
         let counts = SendingCounts {
             audience: status.audience.unsigned_abs(),
-            settled: status.audience.unsigned_abs() - unsettled,
+            settled: (status.audience - status.unsettled).unsigned_abs(),
             accepted: status.told.unsigned_abs(),
             deferred: count(Deferred),
             failed: count(Failed) + count(Bounced) + count(InDoubt),

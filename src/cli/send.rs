@@ -1,5 +1,7 @@
 //! `candor send`: a campaign in the foreground, by a worker of its own or by the one that runs already.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::campaign::{Asked, ask_for_people, on_their_own, show_status};
@@ -14,6 +16,9 @@ use crate::domain::campaign::CampaignState;
 use crate::domain::recipient::RecipientState;
 use crate::shutdown::Shutdown;
 use crate::views::{self, Status};
+
+/// How often a follower looks whether the other worker still lives: interface.md's 250 ms.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// `send`
 #[derive(Debug, Args)]
@@ -40,29 +45,63 @@ pub async fn run(args: &SendArgs, context: &Context) -> anyhow::Result<u8> {
         return Ok(code);
     }
     let shutdown = Shutdown::on_signals()?;
-    let until = if args.until_final { Until::Settled } else { Until::NothingPending };
-    match app.worker(Some(name), until).await? {
-        Some((worker, reports)) => {
-            let follow = Follow::new(&app, context, name);
-            let (ended, shown) = tokio::join!(worker.run(&shutdown), follow.worker(reports));
-            ended?;
-            shown?;
-        }
-        None => {
-            context.output.note("a worker runs on this database: it sends the campaign, and this only follows it");
-            let follow = Follow::new(&app, context, name);
-            tokio::select! {
-                followed = follow.until(|status| is_over(status, args.until_final)) => drop(followed?),
-                () = shutdown.requested() => {
-                    context.output.note(&format!(
-                        "no longer following; {name} goes on: `candor campaign pause {name}` stops it"
-                    ));
-                    return Ok(FAILED);
-                }
-            }
+    match send(&app, args, &shutdown, context).await? {
+        Sent::Here => end(&app, name, shutdown.is_requested(), context).await,
+        Sent::ByAnother => end(&app, name, false, context).await,
+        Sent::LeftToAnother => {
+            context
+                .output
+                .note(&format!("no longer following; {name} goes on: `candor campaign pause {name}` stops it"));
+            Ok(FAILED)
         }
     }
-    end(&app, name, shutdown.is_requested(), context).await
+}
+
+/// Who has sent it.
+enum Sent {
+    /// This process.
+    Here,
+    /// Another worker, to the end.
+    ByAnother,
+    /// Another worker, which is still at it.
+    LeftToAnother,
+}
+
+/// Sends by a worker of this process; where another one lives, follows that, and takes over once it has ended.
+async fn send(app: &App, args: &SendArgs, shutdown: &Shutdown, context: &Context) -> anyhow::Result<Sent> {
+    let name = args.campaign.as_str();
+    let until = if args.until_final { Until::Settled } else { Until::NothingPending };
+    let mut is_said = false;
+    loop {
+        if let Some((worker, reports)) = app.worker(Some(name), until).await? {
+            let follow = Follow::new(app, context, name);
+            let (ended, shown) = tokio::join!(worker.run(shutdown), follow.worker(reports));
+            ended?;
+            shown?;
+            return Ok(Sent::Here);
+        }
+        if !std::mem::replace(&mut is_said, true) {
+            context.output.note("a worker runs on this database already: it sends the campaign, and this follows it");
+        }
+        let follow = Follow::new(app, context, name);
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => return Ok(Sent::LeftToAnother),
+            followed = follow.until(|status| is_over(status, args.until_final)) => {
+                followed?;
+                return Ok(Sent::ByAnother);
+            }
+            ended = other_has_ended(app) => ended?,
+        }
+    }
+}
+
+/// Waits until no worker lives on this database.
+async fn other_has_ended(app: &App) -> anyhow::Result<()> {
+    while app.has_worker()? {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Brings the campaign to `sending`, or says with which code there is nothing to do.
@@ -89,11 +128,13 @@ async fn start(app: &App, args: &SendArgs, context: &Context) -> anyhow::Result<
     if app.settings.relays.is_empty() {
         anyhow::bail!("nothing can be sent: no relay is configured; add [relays.main] with a url to candor.toml");
     }
+    // A password or CA file that cannot be used is found before anything is approved or scheduled.
+    app.relays()?;
     approval::expected(&app.store, name, args.expect).await?;
-    on_their_own(app, name, context).await?;
     if ask_for_people(app, name, args.expect, context).await? == Asked::No {
         anyhow::bail!("that is not the number of people: nothing was sent");
     }
+    on_their_own(app, name, context).await?;
     let request = ScheduleRequest {
         at: None,
         zone: app.settings.organization.time_zone,

@@ -14,7 +14,8 @@ use crate::app::{App, sample};
 use crate::audience::cells;
 use crate::domain::outcome::FailureClass;
 use crate::domain::recipient::RecipientState;
-use crate::views::{self, RecipientFilter, RecipientView, Unreached};
+use crate::domain::text::escape_controls;
+use crate::views::{self, RecipientFilter, RecipientView, Unreached, UnreachedAt};
 
 /// How a list is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -155,16 +156,12 @@ pub async fn unreached(args: &UnreachedArgs, context: &Context) -> anyhow::Resul
     let app = context.reader().await?;
     let format = if args.output.is_some() { Format::Csv } else { Format::Table };
     let mut sheet = Sheet::open(context, format, args.output.as_deref(), &UNREACHED_COLUMNS)?;
-    let mut after = 0;
-    loop {
-        let (rows, next) = views::unreached(&app.store, &args.campaign, after).await?;
+    let mut next = Some(UnreachedAt::START);
+    while let Some(at) = next.filter(|_| !sheet.is_closed()) {
+        let (rows, after) = views::unreached(&app.store, &args.campaign, at).await?;
         sheet.page(&rows, unreached_cells)?;
-        match next {
-            Some(next) if !sheet.is_closed() => after = next,
-            _ => break,
-        }
+        next = after;
     }
-    sheet.page(&views::unreached_outside(&app.store, &args.campaign).await?, unreached_cells)?;
     sheet.finish()?;
     Ok(DONE)
 }
@@ -213,12 +210,7 @@ impl<'a> Sheet<'a> {
             return Ok(());
         }
         if self.format == Format::Table && self.file.is_none() {
-            if !rows.is_empty() || !self.is_begun {
-                let rows: Vec<Vec<String>> = rows.iter().map(cells_of).collect();
-                self.context.output.table(self.headings, &rows)?;
-                self.is_begun = true;
-            }
-            return Ok(());
+            return self.table(rows, cells_of);
         }
         let mut text = String::new();
         if self.format != Format::Jsonl && !std::mem::replace(&mut self.is_begun, true) {
@@ -242,9 +234,29 @@ impl<'a> Sheet<'a> {
         Ok(())
     }
 
+    /// A terminal gets a table a page; a pipe gets the headings once.
+    fn table<T>(&mut self, rows: &[T], cells_of: fn(&T) -> Vec<String>) -> anyhow::Result<()> {
+        let output = &self.context.output;
+        if output.terminal && rows.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = rows.iter().map(cells_of).collect();
+        if output.terminal || !std::mem::replace(&mut self.is_begun, true) {
+            self.is_begun = true;
+            return Ok(output.table(self.headings, &rows)?);
+        }
+        for row in rows {
+            let cells: Vec<String> = row.iter().map(|cell| escape_controls(cell)).collect();
+            output.bytes(format!("{}\n", cells.join("\t")).as_bytes())?;
+        }
+        Ok(())
+    }
+
     fn finish(&mut self) -> anyhow::Result<()> {
         if let Some(file) = &mut self.file {
             file.flush()?;
+        } else if self.format == Format::Table && self.context.output.terminal && !self.is_begun {
+            self.context.output.note("nobody");
         }
         Ok(())
     }

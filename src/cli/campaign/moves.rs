@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::context::Context;
-use super::super::exit::{DONE, FAILED, Usage};
+use super::super::exit::{DONE, FAILED, Refused, Usage};
 use super::super::output::{both_times, grouped};
 use super::super::progress::Progress;
 use super::super::terminal::ask_number;
@@ -18,6 +18,7 @@ use crate::clock::{from_epoch_millis, instant};
 use crate::domain::campaign::CampaignState;
 use crate::domain::when::parse_at;
 use crate::followup::{self, RerunFilter};
+use crate::views;
 
 /// Render failures that a terminal shows; `--json` has more.
 const FAILURES_SHOWN_MAX: usize = 20;
@@ -135,6 +136,9 @@ async fn say_state(app: &App, campaign: &str, context: &Context) -> anyhow::Resu
 /// As long as no user exists, `schedule` and `send` submit and approve on their own; errors of the check still stop it.
 pub async fn on_their_own(app: &App, campaign: &str, context: &Context) -> anyhow::Result<()> {
     let state = approval::state_of(&app.store, campaign).await?;
+    if matches!(state, CampaignState::Draft | CampaignState::InReview) {
+        refuse_unseen(app, campaign).await?;
+    }
     if matches!(state, CampaignState::Draft) {
         let (result, _) = run_check(app, campaign, context).await?;
         for rule in result.rules.iter().filter(|rule| !rule.ok) {
@@ -149,6 +153,18 @@ pub async fn on_their_own(app: &App, campaign: &str, context: &Context) -> anyho
             .note("no user exists: it was approved without anybody else having looked, and the ledger says so");
     }
     Ok(())
+}
+
+/// People whom a list brought in that the worker reads again have been seen by nobody: they are never approved along the way.
+async fn refuse_unseen(app: &App, campaign: &str) -> anyhow::Result<()> {
+    let unseen = views::batches_for_somebody_to_approve(&app.store, campaign).await?;
+    let Some(first) = unseen.first() else { return Ok(()) };
+    Err(Refused(format!(
+        "batch {first} of {campaign} came from a list that the worker reads, and waits for somebody to approve it: look at \
+         it with `candor campaign preview {campaign}`, then `candor campaign submit {campaign}` and `candor campaign \
+         approve {campaign}`"
+    ))
+    .into())
 }
 
 /// Whether the number of people was confirmed.
@@ -171,7 +187,8 @@ pub async fn ask_for_people(
         return Ok(Asked::Yes);
     }
     let people = approval::audience_of(&app.store, campaign).await?;
-    let question = format!("{campaign} will go to how many people? Type the number to go on");
+    let number = grouped(people.unsigned_abs());
+    let question = format!("{campaign} goes to {number} {}.", if people == 1 { "person" } else { "people" });
     Ok(match ask_number(&context.output, &question, people.unsigned_abs())? {
         Some(false) => Asked::No,
         Some(true) | None => Asked::Yes,
@@ -192,10 +209,10 @@ pub async fn schedule(args: &ScheduleArgs, context: &Context) -> anyhow::Result<
         approval::settings_of_draft(&app.store, &app.settings, &app.by(), &args.campaign, &wanted).await?;
     }
     approval::expected(&app.store, &args.campaign, args.expect).await?;
-    on_their_own(&app, &args.campaign, context).await?;
     if ask_for_people(&app, &args.campaign, args.expect, context).await? == Asked::No {
         anyhow::bail!("that is not the number of people: nothing was scheduled");
     }
+    on_their_own(&app, &args.campaign, context).await?;
     let request = ScheduleRequest {
         at: start,
         zone: at.map_or(zone, |at| at.zone),
