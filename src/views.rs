@@ -87,6 +87,9 @@ pub struct Status {
     /// When somebody is due next, epoch milliseconds; for people.
     #[serde(skip)]
     pub next_due: Option<i64>,
+    /// Of those in doubt, so many that are sent to again: they are not settled.
+    #[serde(skip)]
+    pub resends_due: i64,
 }
 
 /// One batch.
@@ -290,7 +293,8 @@ pub async fn status(store: &Store, settings: &Settings, name: &str, now: i64) ->
             *failures.entry(row.class.unwrap_or_else(|| "other-permanent".into())).or_insert(0) += row.people;
         }
     }
-    let unsettled = people("pending") + people("sending") + people("deferred");
+    let resends_due: i64 = counts.iter().filter(|count| count.state == "in-doubt").map(|count| count.due).sum();
+    let unsettled = people("pending") + people("sending") + people("deferred") + resends_due;
     let forecast = forecast(settings, &campaign, unsettled, now);
     let next_due = store.next_due(campaign.id, None).await?;
     #[expect(clippy::cast_precision_loss, reason = "people and milliseconds are far below 2^52")]
@@ -313,6 +317,7 @@ pub async fn status(store: &Store, settings: &Settings, name: &str, now: i64) ->
         finished_ms: campaign.finished_at,
         expected_end_ms: forecast.and_then(|forecast| forecast.expected_end_ms),
         next_due,
+        resends_due,
         campaign: campaign.name,
         state: campaign.state,
         reason: campaign.reason,

@@ -69,13 +69,15 @@ impl<'a> Follow<'a> {
         let status = views::status(&self.app.store, &self.app.settings, self.campaign, now).await?;
         let count = |state| status.count(state).unsigned_abs();
         use RecipientState::{Bounced, Deferred, Failed, InDoubt, Pending, Sending};
-        let unsettled = count(Pending) + count(Sending) + count(Deferred);
+        // Who is in doubt and sent to again is as open as somebody deferred.
+        let resends_due = status.resends_due.unsigned_abs();
+        let unsettled = count(Pending) + count(Sending) + count(Deferred) + resends_due;
         let counts = SendingCounts {
             audience: status.audience.unsigned_abs(),
             settled: status.audience.unsigned_abs() - unsettled,
             accepted: status.told.unsigned_abs(),
-            deferred: count(Deferred),
-            failed: count(Failed) + count(Bounced) + count(InDoubt),
+            deferred: count(Deferred) + resends_due,
+            failed: count(Failed) + count(Bounced) + count(InDoubt) - resends_due,
             per_second: self.speed(status.told.unsigned_abs()),
             expected_end: status.expected_end_ms,
         };

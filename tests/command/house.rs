@@ -1,11 +1,14 @@
 //! One installation of the built program, and what its commands gave back.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use candor::smtp::inbox::{Inbox, InboxOptions, Received, Script};
 use serde_json::Value;
+use tempfile::tempfile;
 
 use crate::support::{TempHome, wait_for};
 
@@ -100,8 +103,10 @@ impl House {
     /// Starts a command and leaves it running; `Background` ends it when dropped.
     pub fn start(&self, line: &str) -> Background {
         let mut command: Command = self.home.process();
-        command.args(line.split(' ')).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Background { child: Some(command.spawn().expect("the program starts")) }
+        let (out, err) = (tempfile().expect("it can be made"), tempfile().expect("it can be made"));
+        let twin = |file: &File| Stdio::from(file.try_clone().expect("a file can be shared"));
+        command.args(line.split(' ')).stdin(Stdio::null()).stdout(twin(&out)).stderr(twin(&err));
+        Background { child: Some(command.spawn().expect("the program starts")), out, err }
     }
 
     pub fn create(&self, name: &str) {
@@ -157,6 +162,14 @@ pub fn relay(port: u16, delivery: &str) -> String {
 /// A program that runs beside the test.
 pub struct Background {
     child: Option<Child>,
+    out: File,
+    err: File,
+}
+
+fn text(file: &File) -> String {
+    let mut bytes = vec![0; usize::try_from(file.metadata().expect("it is open").len()).expect("it is small")];
+    file.read_exact_at(&mut bytes, 0).expect("it is open");
+    String::from_utf8(bytes).expect("it is UTF-8")
 }
 
 impl Background {
@@ -178,6 +191,12 @@ impl Background {
         assert!(sent.success());
     }
 
+    /// Waits until stderr has these words.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        assert!(wait_for(AT_MOST, || text(&self.err).contains(words)), "{}", text(&self.err));
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child().try_wait().expect("it is our child").is_none()
     }
@@ -187,8 +206,8 @@ impl Background {
     pub fn ended(mut self) -> Ran {
         let ended = wait_for(AT_MOST, || !self.is_running());
         assert!(ended, "it does not end");
-        let child = self.child.take().expect("it is there until it is taken");
-        child.wait_with_output().expect("its output can be read").into()
+        let code = self.child().wait().expect("it is our child").code();
+        Ran { code, out: text(&self.out), err: text(&self.err) }
     }
 }
 

@@ -8,3 +8,4 @@ pub mod support;
 mod house;
 
 mod killed;
+mod postfix;
