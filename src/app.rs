@@ -3,6 +3,10 @@
 //! Decides nothing about campaigns. Makes the signing key at the first command that writes, and refuses where a key is
 //! missing beside a ledger that has entries.
 
+mod examine;
+pub mod sample;
+pub mod sandbox;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -17,7 +21,10 @@ use crate::config::{Database, Settings};
 use crate::delivery::{NamedRelay, RelayError, Report, Until, Worker, WorkerError, WorkerOptions};
 use crate::ledger::entry::{Actor, By};
 use crate::ledger::key::{KeyError, LedgerKey};
-use crate::store::{Access, Store, StoreError, WorkerLock};
+use crate::store::{Store, StoreError, WorkerLock};
+
+pub use crate::store::Access;
+pub use examine::{Finding, examine};
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -56,6 +63,12 @@ pub enum AppError {
     /// The key file may be read by others.
     #[error("the signing key {0} can be read by others: run `chmod 600 {0}`, and think about who may have seen it")]
     KeyOpen(PathBuf),
+    /// `init` would overwrite something.
+    #[error("already there: {0}. Nothing was made; name an empty folder, or move these away")]
+    Occupied(String),
+    /// A folder that cannot be written.
+    #[error("{0} cannot be written: {1}")]
+    Folder(PathBuf, String),
     /// There is a ledger, but no key.
     #[error(
         "the signing key {0} is missing, and the ledger has entries: put the key back where ledger.key_file says; a new one is made only for an empty ledger"
@@ -85,6 +98,19 @@ impl App {
         Ok(Self { settings: Arc::new(settings), store, clock: Arc::new(SystemClock) })
     }
 
+    /// The copy of the database as it was before this program migrated it.
+    pub fn copied_to(&self) -> Option<&Path> {
+        self.store.copied_to()
+    }
+
+    /// Whether a worker lives on this database.
+    ///
+    /// # Errors
+    /// [`AppError::Store`] where its lock cannot be looked at.
+    pub fn has_worker(&self) -> Result<bool, AppError> {
+        Ok(WorkerLock::is_taken(self.store.path())?)
+    }
+
     /// Whoever runs this command, now.
     pub fn by(&self) -> By {
         By { actor: Actor::Account(account_name()), at: self.clock.now().timestamp_millis() }
@@ -100,7 +126,7 @@ impl App {
     /// # Errors
     /// [`AppError::Relay`] where a password or CA file cannot be used.
     pub fn relays(&self) -> Result<Vec<NamedRelay>, AppError> {
-        let hello = self.hello();
+        let hello = hello();
         let relays = self.settings.relays.iter();
         let named = relays.map(|relay| NamedRelay::new(relay, &self.settings.delivery.timeouts, &hello));
         Ok(named.collect::<Result<_, RelayError>>()?)
@@ -122,19 +148,19 @@ impl App {
             settings: self.settings.clone(),
             clock: self.clock.clone(),
             lock,
-            hello: self.hello(),
+            hello: hello(),
             only: only.map(str::to_owned),
             until,
             reports,
         };
         Ok(Some((Worker::start(options).await?, receiver)))
     }
+}
 
-    /// The name for EHLO (RFC 5321 §4.1.4): the machine's, if it is a domain name, else an address literal.
-    fn hello(&self) -> String {
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        crate::domain::address::ascii_domain(name.trim()).unwrap_or_else(|_| "[127.0.0.1]".to_owned())
-    }
+/// The name for EHLO (RFC 5321 §4.1.4): the machine's, if it is a domain name, else an address literal.
+fn hello() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    crate::domain::address::ascii_domain(name.trim()).unwrap_or_else(|_| "[127.0.0.1]".to_owned())
 }
 
 /// The name of the account that runs the program, from the system; its number where it has none.

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-use crate::app::App;
 use crate::audience::{self, ImportOptions, MapArg, Source};
+use crate::clock::Clock;
 use crate::delivery::{Event, Worker, WorkerError};
 use crate::ledger::entry::{Actor, By};
 use crate::shutdown::Shutdown;
-use crate::store::{SourceRow, StoreError};
+use crate::store::{SourceRow, Store, StoreError};
 
 /// Every second.
 const BELL: &str = "* * * * * *";
@@ -34,18 +34,24 @@ pub enum ScheduleError {
 ///
 /// # Errors
 /// [`ScheduleError`].
-pub async fn run(app: Arc<App>, worker: Worker, shutdown: &Shutdown) -> Result<(), ScheduleError> {
+pub async fn run(
+    store: Arc<Store>,
+    clock: Arc<dyn Clock>,
+    worker: Worker,
+    shutdown: &Shutdown,
+) -> Result<(), ScheduleError> {
     let mut scheduler = JobScheduler::new().await?;
     let (ticker, is_reading) = (worker.ticker(), Arc::new(AtomicBool::new(false)));
     let bell = Job::new_async(BELL, move |_, _| {
-        let (app, ticker, is_reading) = (app.clone(), ticker.clone(), is_reading.clone());
+        let (store, clock) = (store.clone(), clock.clone());
+        let (ticker, is_reading) = (ticker.clone(), is_reading.clone());
         Box::pin(async move {
             // A full queue means that the worker is awake.
             drop(ticker.try_send(Event::Tick));
             if is_reading.swap(true, Ordering::SeqCst) {
                 return;
             }
-            if let Err(error) = read_due_sources(&app).await {
+            if let Err(error) = read_due_sources(&store, clock.as_ref()).await {
                 tracing::error!(%error, "the lists that are due could not be looked up");
             }
             is_reading.store(false, Ordering::SeqCst);
@@ -62,23 +68,23 @@ pub async fn run(app: Arc<App>, worker: Worker, shutdown: &Shutdown) -> Result<(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn read_due_sources(app: &App) -> Result<usize, StoreError> {
-    let due = app.store.sources_due(app.clock.now().timestamp_millis()).await?;
+pub async fn read_due_sources(store: &Store, clock: &dyn Clock) -> Result<usize, StoreError> {
+    let due = store.sources_due(clock.now_millis()).await?;
     let count = due.len();
     for source in due {
-        let error = read_source(app, &source).await.err();
+        let error = read_source(store, clock.now_millis(), &source).await.err();
         if let Some(error) = &error {
             tracing::warn!(campaign = source.campaign, error, "a list could not be read again");
         }
-        let now = app.clock.now().timestamp_millis();
-        let mut tx = app.store.begin().await?;
+        let now = clock.now_millis();
+        let mut tx = store.begin().await?;
         tx.source_read(source.campaign_id, now, now + source.every_ms, error.as_deref()).await?;
         tx.commit().await?;
     }
     Ok(count)
 }
 
-async fn read_source(app: &App, row: &SourceRow) -> Result<(), String> {
+async fn read_source(store: &Store, now: i64, row: &SourceRow) -> Result<(), String> {
     let source = Source::parse(&row.source).map_err(|error| error.to_string())?;
     let maps: Vec<String> = serde_json::from_str(&row.maps).map_err(|error| error.to_string())?;
     let maps = maps.iter().map(|map| map.parse()).collect::<Result<Vec<MapArg>, _>>();
@@ -87,8 +93,8 @@ async fn read_source(app: &App, row: &SourceRow) -> Result<(), String> {
         is_source: true,
         ..ImportOptions::default()
     };
-    let by = By { actor: Actor::Worker, at: app.clock.now().timestamp_millis() };
-    let imported = audience::import(&app.store, &by, &row.campaign, &source, &options, &|_| {});
+    let by = By { actor: Actor::Worker, at: now };
+    let imported = audience::import(store, &by, &row.campaign, &source, &options, &|_| {});
     let imported = imported.await.map_err(|error| error.to_string())?;
     if imported.batch.is_some() {
         tracing::info!(campaign = row.campaign, people = imported.counts.imported, "new people wait for approval");

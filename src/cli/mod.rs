@@ -1,7 +1,135 @@
 //! The command line: what people type and what they see.
+//!
+//! Decides nothing about campaigns: each command calls one function of a room below and shows what came of it. Results go
+//! to stdout, everything else to stderr; errors become the exit codes of interface.md.
 
+mod audit;
+mod campaign;
+mod context;
+pub mod demo;
+mod doctor;
+mod exit;
+mod follow;
+mod init;
 pub mod output;
 mod plot;
 pub mod progress;
+mod run;
+mod send;
+mod suppress;
 pub mod terminal;
 mod words;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config;
+use crate::telemetry;
+use context::Context;
+use output::Output;
+
+/// Shown under the list of commands.
+const EXAMPLE: &str = "\
+A first look:
+  candor demo                                       the whole way once, in a sandbox
+By hand:
+  candor init && candor doctor                      a folder to start from; does the relay answer?
+  candor campaign create spring --incident incident.toml --notice notice
+  candor campaign import spring audience.csv
+  candor campaign check spring
+  candor campaign preview spring --ref C-0001
+  candor send spring";
+
+/// Tells every customer affected by an incident, and can prove it.
+#[derive(Debug, Parser)]
+#[command(name = "candor", version, after_help = EXAMPLE, max_term_width = 110, arg_required_else_help = true)]
+pub struct Cli {
+    /// The configuration file [default: CANDOR_CONFIG, else ./candor.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Results as JSON on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// Nothing on stderr but errors
+    #[arg(long, global = true)]
+    quiet: bool,
+    /// More of what happens inside; twice for everything
+    #[arg(short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole way in a sandbox: sample incident, built-in inbox
+    Demo(demo::DemoArgs),
+    /// Make a folder to start from: candor.toml, signing key, sample incident, notice and audience
+    Init(init::InitArgs),
+    /// Look whether configuration, database, key and relays are as they should be
+    Doctor,
+    /// Make, fill, check, approve, schedule and watch campaigns
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// Send a campaign in the foreground, until nobody is pending
+    Send(send::SendArgs),
+    /// Run the scheduled worker
+    Run(run::RunArgs),
+    /// Keep addresses and domains from being mailed
+    #[command(subcommand)]
+    Suppress(suppress::SuppressCommand),
+    /// Read the ledger
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+}
+
+/// Runs one command line to its exit code.
+pub async fn run(cli: Cli) -> u8 {
+    let environment = match config::process_environment() {
+        Ok(environment) => environment,
+        Err(error) => return exit::report(&error.into()),
+    };
+    let refuses_colour = config::refuses_colour(&environment);
+    let output = Output::new(cli.json, cli.quiet, refuses_colour);
+    let is_worker = matches!(cli.command, Command::Run(_));
+    let level = telemetry::level(cli.quiet, cli.verbose, is_worker);
+    telemetry::init(level, output.stderr_terminal && !refuses_colour, || progress::AboveBars);
+    let context = Context { output, config: cli.config, environment };
+    match dispatch(cli.command, &context).await {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> anyhow::Result<u8> {
+    match command {
+        Command::Demo(args) => demo::run(args, &context.output).await,
+        Command::Init(args) => init::run(&args, context),
+        Command::Doctor => doctor::run(context).await,
+        Command::Campaign(command) => campaign::run(command, context).await,
+        Command::Send(args) => send::run(&args, context).await,
+        Command::Run(args) => run::run(&args, context).await,
+        Command::Suppress(command) => suppress::run(command, context).await,
+        Command::Audit(command) => audit::run(command, context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_tree_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_global_may_stand_anywhere() {
+        for line in ["candor --json campaign list", "candor campaign list --json", "candor campaign --json list"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_ok_and(|cli| cli.json), "{line}");
+        }
+    }
+}

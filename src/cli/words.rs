@@ -20,14 +20,23 @@ pub fn grouped(number: u64) -> String {
 /// A moment in the organization's zone with UTC beside it, to the minute: `2018-04-05 12:00 EDT (16:00 UTC)`. UTC gets
 /// its own date where it is another one.
 pub fn both_times(ms: i64, zone: Tz) -> String {
+    both(ms, zone, "%H:%M")
+}
+
+/// The same to the second: where two moments of one minute have to be told apart.
+pub fn both_times_to_the_second(ms: i64, zone: Tz) -> String {
+    both(ms, zone, "%H:%M:%S")
+}
+
+fn both(ms: i64, zone: Tz, clock: &str) -> String {
     let utc = from_epoch_millis(ms);
     let local = utc.with_timezone(&zone);
     if zone == Tz::UTC {
-        return utc.format("%Y-%m-%d %H:%M UTC").to_string();
+        return utc.format(&format!("%Y-%m-%d {clock} UTC")).to_string();
     }
-    let same_day = utc.date_naive() == local.date_naive();
-    let utc = utc.format(if same_day { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" });
-    format!("{} ({utc})", local.format("%Y-%m-%d %H:%M %Z"))
+    let day = if utc.date_naive() == local.date_naive() { "" } else { "%Y-%m-%d " };
+    let utc = utc.format(&format!("{day}{clock} UTC")).to_string();
+    format!("{} ({utc})", local.format(&format!("%Y-%m-%d {clock} %Z")))
 }
 
 #[cfg(test)]
@@ -45,6 +54,10 @@ mod tests {
     fn a_time_is_shown_in_the_zone_and_in_utc() {
         let at = |ms| both_times(ms, chrono_tz::America::New_York);
         assert_eq!(at(1_522_944_000_000), "2018-04-05 12:00 EDT (16:00 UTC)");
+        assert_eq!(
+            both_times_to_the_second(1_522_944_007_000, chrono_tz::America::New_York),
+            "2018-04-05 12:00:07 EDT (16:00:07 UTC)"
+        );
         assert_eq!(at(1_522_980_000_000), "2018-04-05 22:00 EDT (2018-04-06 02:00 UTC)");
         assert_eq!(both_times(1_522_944_000_000, Tz::UTC), "2018-04-05 16:00 UTC");
     }

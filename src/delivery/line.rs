@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::carry::{self, Carried, Order};
+use super::carry::{self, Carried, Order, Turn};
 use super::job::Job;
 use super::relay::{IDLE_MAX, MESSAGES_MAX, NamedRelay, Relay};
 use super::worker::Event;
@@ -80,10 +80,10 @@ pub async fn run(
                 }
             }
         };
-        let Some(mut order) = order else { break };
-        let carried = carry_one(&mut carrier, &mut order, &relay.name, &options).await;
+        let Some(order) = order else { break };
+        let Some((job, carried)) = carry_one(&mut carrier, order, &relay.name, &options).await else { break };
         let is_open = carrier.is_open() && !carrier.is_spent() && !carrier.may_wait_for_data(&carried);
-        tell(LineEvent::Done { job: order.job, carried, is_open }).await;
+        tell(LineEvent::Done { job, carried, is_open }).await;
         if !is_open {
             break;
         }
@@ -97,15 +97,25 @@ pub async fn run(
     }
 }
 
-async fn carry_one(carrier: &mut Carrier, order: &mut Order, relay: &str, options: &LineOptions) -> Carried {
-    let composed = match carry::prepare(&order.job, order.begun_at, options.return_path.as_ref()) {
+/// `None` if the message's preparation was stopped, which only happens at the end of the worker.
+async fn carry_one(
+    carrier: &mut Carrier,
+    order: Order,
+    relay: &str,
+    options: &LineOptions,
+) -> Option<(Box<Job>, Carried)> {
+    let Order { begun_at, leave, gate, prepared } = order;
+    let (job, composed) = prepared.await.ok()?;
+    let composed = match composed {
         Ok(composed) => composed,
-        Err(carried) => return carried.with_attempt((&mut order.leave).await.ok().flatten()),
+        Err(carried) => return Some((job, carried.with_attempt(leave.await.ok().flatten()))),
     };
-    match carrier {
-        Carrier::Folder(path) => carry::into_folder(path, order, &composed, relay).await,
-        Carrier::Smtp(connection) => carry::over_smtp(connection, order, &composed, relay, options.dsn_success).await,
-    }
+    let turn = Turn { job: &job, composed: &composed, begun_at, leave, gate: &gate };
+    let carried = match carrier {
+        Carrier::Folder(path) => carry::into_folder(path, turn, relay).await,
+        Carrier::Smtp(connection) => carry::over_smtp(connection, turn, relay, options.dsn_success).await,
+    };
+    Some((job, carried))
 }
 
 impl Carrier {

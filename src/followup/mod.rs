@@ -5,7 +5,7 @@
 mod rerun;
 mod suppression;
 
-pub use rerun::{RerunFilter, RerunPlan, rerun};
+pub use rerun::{RerunFilter, RerunPlan, RerunRequest, rerun};
 pub use suppression::{suppress_add, suppress_export, suppress_import, suppress_remove};
 
 use std::path::PathBuf;

@@ -29,6 +29,19 @@ pub struct RerunFilter {
     pub references: Vec<String>,
 }
 
+/// A rerun that is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct RerunRequest {
+    /// Whom it takes.
+    pub filter: RerunFilter,
+    /// Also those who cannot succeed.
+    pub force: bool,
+    /// Change nothing.
+    pub dry_run: bool,
+    /// Why, kept beside the ledger.
+    pub reason: Option<String>,
+}
+
 /// What a rerun does, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RerunPlan {
@@ -53,11 +66,10 @@ pub async fn rerun(
     settings: &crate::config::Settings,
     by: &By,
     name: &str,
-    filter: &RerunFilter,
-    force: bool,
-    dry_run: bool,
-    reason: Option<&str>,
+    request: &RerunRequest,
 ) -> Result<RerunPlan, FollowupError> {
+    let RerunRequest { filter, force, dry_run, reason } = request;
+    let (force, dry_run, reason) = (*force, *dry_run, reason.as_deref());
     let campaign = store.campaign_by_name(name).await?.ok_or_else(|| FollowupError::Unknown(name.to_owned()))?;
     let from = startable(&campaign)?;
     let wanted = wanted(filter)?;

@@ -80,12 +80,27 @@ fn write_object(object: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), No
     Ok(())
 }
 
+/// The octets that a string cannot hold as they are.
+const NEEDS_ESCAPE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0;
+    while octet < 0x20 {
+        table[octet] = true;
+        octet += 1;
+    }
+    table[b'"' as usize] = true;
+    table[b'\\' as usize] = true;
+    table
+};
+
 /// RFC 8785 §3.2.2.2: only what must be escaped is, in its shortest form.
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut plain_from = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
+    while let Some(found) = bytes[plain_from..].iter().position(|&byte| NEEDS_ESCAPE[usize::from(byte)]) {
+        let index = plain_from + found;
+        let byte = bytes[index];
         let escape: &[u8] = match byte {
             b'"' => b"\\\"",
             b'\\' => b"\\\\",
@@ -94,8 +109,7 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
             0x0a => b"\\n",
             0x0c => b"\\f",
             0x0d => b"\\r",
-            0x00..=0x1f => b"",
-            _ => continue,
+            _ => b"",
         };
         out.extend_from_slice(&bytes[plain_from..index]);
         if escape.is_empty() {

@@ -24,6 +24,17 @@ pub enum PreviewFormat {
     Text,
 }
 
+impl PreviewFormat {
+    /// The word for it on the command line and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Eml => "eml",
+            Self::Html => "html",
+            Self::Text => "text",
+        }
+    }
+}
+
 impl std::str::FromStr for PreviewFormat {
     type Err = String;
 

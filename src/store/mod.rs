@@ -7,6 +7,7 @@
 
 mod audience;
 mod campaigns;
+mod demo;
 mod entries;
 mod error;
 mod lists;
@@ -19,6 +20,7 @@ mod suppressions;
 
 pub use audience::{BatchCounts, NewRecipient, NewReject, Tile, TileKind};
 pub use campaigns::{NewCampaign, StateChange};
+pub use demo::{DEMO_SELECT, DemoCustomer, write_demo_customers};
 pub use entries::EntryRow;
 pub use error::StoreError;
 pub use lists::{RecipientFilter, RecipientPage};

@@ -14,6 +14,8 @@ use crate::ledger::entry::Draft;
 pub struct Begin {
     /// The recipient's row; it must be claimed, and its campaign sending.
     pub recipient_id: i64,
+    /// Its campaign's row.
+    pub campaign_id: i64,
     /// Where to.
     pub relay: String,
     /// Epoch milliseconds, also the message's Date.

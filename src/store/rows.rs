@@ -250,15 +250,15 @@ pub struct AttemptRow {
     pub seq: Option<i64>,
 }
 
-/// How many recipients of the approved batches are in a state.
+/// How many recipients of one approved batch are in a state. A campaign has a row a batch and state.
 #[derive(Debug, Clone, FromRow)]
 pub struct StateCount {
     /// `RecipientState`.
     pub state: String,
-    /// Of `in-doubt`: a resend is due.
-    pub is_due: bool,
     /// So many.
     pub people: i64,
+    /// Of these, so many that are or will be due.
+    pub due: i64,
 }
 
 /// How many recipients have a class of failure.

@@ -179,7 +179,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn create_private(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private(path: &Path) -> Result<(), StoreError> {
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(_) => Ok(()),
@@ -188,7 +188,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
+pub(super) fn open_error(path: &Path, error: sqlx::Error) -> StoreError {
     match StoreError::from(error) {
         StoreError::Damaged(_) => StoreError::Damaged(path.to_owned()),
         StoreError::Sql(reason) => StoreError::Open { path: path.to_owned(), reason },

@@ -156,8 +156,12 @@ async fn source(house: &House, people: &[Person]) {
 async fn read(house: &House) -> usize {
     let sql = house.sql().await;
     sqlx::query("UPDATE sources SET next_at = 0").execute(&sql).await.unwrap();
-    let read = read_due_sources(&house.app).await.unwrap();
-    assert_eq!(read_due_sources(&house.app).await.unwrap(), 0, "not before its next time");
+    let read = read_due_sources(&house.app.store, house.app.clock.as_ref()).await.unwrap();
+    assert_eq!(
+        read_due_sources(&house.app.store, house.app.clock.as_ref()).await.unwrap(),
+        0,
+        "not before its next time"
+    );
     read
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candor::domain::recipient::RecipientState;
-use candor::followup::{FollowupError, RerunFilter, RerunPlan, rerun};
+use candor::followup::{FollowupError, RerunFilter, RerunPlan, RerunRequest, rerun};
 use candor::smtp::inbox::{Action, Inbox, Moment, Step};
 
 use crate::house::{C, Config, House, people, scripted};
@@ -12,7 +12,8 @@ use crate::judge::judge;
 
 async fn again(house: &House, filter: &RerunFilter, force: bool, dry_run: bool) -> Result<RerunPlan, FollowupError> {
     let app = &house.app;
-    rerun(&app.store, &app.settings, &app.by(), C, filter, force, dry_run, Some("asked by Zebulon")).await
+    let request = RerunRequest { filter: filter.clone(), force, dry_run, reason: Some("asked by Zebulon".into()) };
+    rerun(&app.store, &app.settings, &app.by(), C, &request).await
 }
 
 /// p2 is blocked and p3 unknown, until the flag is raised; p4 stays in doubt.

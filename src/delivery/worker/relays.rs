@@ -10,9 +10,12 @@ use super::super::carry::Order;
 use super::super::relay::NamedRelay;
 use crate::domain::outcome::{FailureClass, SendFailure};
 use crate::domain::retry::AUTH_TRIES;
+use crate::store::Begin;
 
 /// Connections in a row without an accepted message before a relay is set aside (delivery.md, "Rates").
 const FRUITLESS_MAX: u32 = 5;
+/// The message that a line is about to carry, and the one after it.
+const ORDERS_MAX: usize = 2;
 /// The longest that a relay is set aside before it is probed again.
 const ASIDE_MAX: Duration = Duration::from_secs(5 * 60);
 
@@ -29,6 +32,8 @@ pub struct RelayState {
     /// Its name and limits.
     pub named: NamedRelay,
     idle: Vec<u64>,
+    /// Busy lines that may be given the message after their present one.
+    unaccompanied: Vec<u64>,
     open: u32,
     opening: u32,
     /// It lets us in, and has taken a message if it was set aside; until then one connection at a time is enough.
@@ -48,6 +53,17 @@ struct Line {
     orders: mpsc::Sender<Order>,
     is_opening: bool,
     has_accepted: bool,
+    /// The message that comes after the one it carries: handed over to be composed, not yet begun.
+    ahead: Option<Begin>,
+}
+
+/// What follows when a line has carried a message.
+#[derive(Debug, Default)]
+pub struct After {
+    /// Its relay is back after having been set aside.
+    pub is_back: bool,
+    /// The message that it carries next, which may now begin.
+    pub next: Option<Begin>,
 }
 
 /// What the end of a line means for its relay.
@@ -67,6 +83,7 @@ impl Relays {
         let states = named.into_iter().map(|named| RelayState {
             named,
             idle: Vec::new(),
+            unaccompanied: Vec::new(),
             open: 0,
             opening: 0,
             is_proven: false,
@@ -114,7 +131,7 @@ impl Relays {
     /// Gives an order to a line. A line that has just gone gives it back by dropping it.
     pub fn order(&self, id: u64, order: Order) {
         if let Some(line) = self.lines.get(&id) {
-            // An idle line has room for one; if its task is gone, its event will say so.
+            // There is room for what a line may be given; if its task is gone, its event will say so.
             drop(line.orders.try_send(order));
         }
     }
@@ -132,9 +149,9 @@ impl Relays {
     pub fn opening(&mut self, index: usize) -> (u64, mpsc::Receiver<Order>) {
         let id = self.next_line;
         self.next_line += 1;
-        let (orders, receiver) = mpsc::channel(1);
+        let (orders, receiver) = mpsc::channel(ORDERS_MAX);
         self.states[index].opening += 1;
-        self.lines.insert(id, Line { relay: index, orders, is_opening: true, has_accepted: false });
+        self.lines.insert(id, Line { relay: index, orders, is_opening: true, has_accepted: false, ahead: None });
         (id, receiver)
     }
 
@@ -151,21 +168,63 @@ impl Relays {
         state.idle.push(id);
     }
 
-    /// A line has carried a message and is idle again. Returns whether its relay is back after having been set aside.
-    pub fn carried(&mut self, id: u64, is_accepted: bool, is_open: bool) -> bool {
-        let Some(line) = self.lines.get_mut(&id) else { return false };
+    /// A line has carried a message; if it is still open it goes on with the next one, or is idle.
+    pub fn carried(&mut self, id: u64, is_accepted: bool, is_open: bool) -> After {
+        let mut after = After::default();
+        let Some(line) = self.lines.get_mut(&id) else { return after };
         let state = &mut self.states[line.relay];
-        let mut is_back = false;
         if is_accepted {
             line.has_accepted = true;
             state.is_proven = true;
             state.fruitless = 0;
-            is_back = state.aside.take().is_some();
+            after.is_back = state.aside.take().is_some();
         }
         if is_open {
-            state.idle.push(id);
+            after.next = line.ahead.take();
+            if after.next.is_none() {
+                state.idle.push(id);
+            } else {
+                state.unaccompanied.push(id);
+            }
         }
-        is_back
+        after
+    }
+
+    /// A line that was taken from the idle ones and got nothing to carry.
+    pub fn put_back(&mut self, index: usize, id: u64) {
+        self.states[index].idle.push(id);
+    }
+
+    /// A busy line of a relay that has nothing to carry after its present message.
+    pub fn take_unaccompanied(&mut self, index: usize) -> Option<u64> {
+        let state = &mut self.states[index];
+        while let Some(id) = state.unaccompanied.pop() {
+            // A line may have gone, or become idle, since.
+            let is_idle = |state: &RelayState| state.idle.contains(&id);
+            if self.lines.get(&id).is_some_and(|line| line.ahead.is_none()) && !is_idle(state) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Notes that a line has begun to carry a message and could be given the next one.
+    pub fn busy(&mut self, id: u64) {
+        if let Some(line) = self.lines.get(&id) {
+            self.states[line.relay].unaccompanied.push(id);
+        }
+    }
+
+    /// Notes what a line carries after its present message.
+    pub fn set_ahead(&mut self, id: u64, begin: Begin) {
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.ahead = Some(begin);
+        }
+    }
+
+    /// The message that a line which has ended was to carry next.
+    pub fn take_ahead(&mut self, id: u64) -> Option<Begin> {
+        self.lines.get_mut(&id)?.ahead.take()
     }
 
     /// A line that has been idle for long is let go, if it still is idle.

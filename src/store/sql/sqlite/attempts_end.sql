@@ -4,5 +4,5 @@ SET ended_at = o.value ->> 'at', outcome = o.value ->> 'outcome', phase = o.valu
     class = o.value ->> 'class', code = o.value ->> 'code', enhanced = o.value ->> 'enhanced',
     reply = o.value ->> 'reply', tls = o.value ->> 'tls', queue_id = o.value ->> 'queue_id',
     content = unhex(o.value ->> 'content'), seq = o.value ->> 'seq'
-FROM json_each(?1) o
+FROM jsonb_each(?1) o
 WHERE attempts.id = o.value ->> 'attempt' AND attempts.outcome IS NULL

@@ -2,4 +2,4 @@
 INSERT INTO ledger (seq, at, kind, campaign, recipient_id, entry, leaf_hash)
 SELECT value ->> 'seq', value ->> 'at', value ->> 'kind', value ->> 'campaign', value ->> 'recipient_id',
        CAST(value ->> 'entry' AS BLOB), unhex(value ->> 'leaf_hash')
-FROM json_each(?1)
+FROM jsonb_each(?1)

@@ -7,5 +7,5 @@ SET state = iif(c.state = 'cancelled' AND o.value ->> 'state' = 'deferred', 'can
     code = o.value ->> 'code', enhanced = o.value ->> 'enhanced', reply = o.value ->> 'reply',
     relay = o.value ->> 'relay', message_id = o.value ->> 'message_id', last_attempt_at = o.value ->> 'at',
     accepted_at = ifnull(o.value ->> 'accepted_at', accepted_at)
-FROM json_each(?1) o, campaigns c
+FROM jsonb_each(?1) o, campaigns c
 WHERE recipients.id = o.value ->> 'id' AND recipients.state = 'sending' AND c.id = recipients.campaign_id

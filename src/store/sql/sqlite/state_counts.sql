@@ -1,4 +1,5 @@
-SELECT r.state, r.state = 'in-doubt' AND r.due_at IS NOT NULL AS is_due, count(*) AS people
-FROM batches b JOIN recipients r ON r.batch_id = b.id
-WHERE b.campaign_id = ?1 AND b.state = 'approved'
-GROUP BY 1, 2
+-- In the order of the index, so that a million rows are counted without being sorted.
+SELECT state, count(*) AS people, count(due_at) AS due
+FROM recipients INDEXED BY recipients_by_state
+WHERE batch_id IN (SELECT id FROM batches WHERE campaign_id = ?1 AND state = 'approved')
+GROUP BY batch_id, state
