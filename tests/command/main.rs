@@ -8,4 +8,7 @@ pub mod support;
 mod house;
 
 mod killed;
+mod lists;
 mod postfix;
+mod settings;
+mod shapes;
