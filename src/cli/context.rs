@@ -59,7 +59,8 @@ impl Context {
         }
     }
 
-    fn say_only_to(&self, settings: &Settings) {
+    /// The limit on who may be mailed, which is said on every command.
+    pub fn say_only_to(&self, settings: &Settings) {
         let only: Vec<String> = settings
             .safety
             .only_to
