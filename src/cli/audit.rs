@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::exit::{DONE, Usage};
-use super::output::both_times;
+use crate::clock::from_epoch_millis;
 use crate::views::{self, LogFilter};
 
 /// How often `--follow` looks for new entries.
@@ -57,9 +57,9 @@ pub async fn run(command: AuditCommand, context: &Context) -> anyhow::Result<u8>
                 context.output.line(&format!(
                     "{:>6}  {}  {:<20}  {}",
                     entry.seq,
-                    both_times(entry.at, zone),
+                    from_epoch_millis(entry.at).with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z"),
                     entry.kind,
-                    details(&value)
+                    told(&entry.kind, &value)
                 ))?;
             }
             seq = entry.seq + 1;
@@ -81,21 +81,51 @@ fn since(text: &str, zone: chrono_tz::Tz) -> anyhow::Result<i64> {
     Ok(at.utc.timestamp_millis())
 }
 
-/// What an entry says besides its common fields, in one line.
+/// An entry in one line, for a person.
+fn told(kind: &str, entry: &Value) -> String {
+    if kind != "attempt" {
+        return details(entry);
+    }
+    let text = |name: &str| match entry.get(name) {
+        Some(Value::String(text)) if is_hash(text) => format!("{}…", &text[..8]),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    let attempt = format!("attempt {}", text("attempt"));
+    let parts =
+        [text("outcome"), text("code"), text("enhanced"), text("class"), attempt, text("relay"), text("recipient")];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// What an entry says to a person, in one line: hashes are for programs and stay in `--json`, but for the one that tells
+/// a recipient from another.
 fn details(entry: &Value) -> String {
-    let common = ["seq", "at", "kind", "account"];
+    let common = ["seq", "at", "kind", "account", "started_at"];
     let fields = entry
         .as_object()
         .into_iter()
         .flatten()
-        .filter(|(name, value)| !common.contains(&name.as_str()) && !value.is_null());
-    let shown = fields.map(|(name, value)| match value.as_str() {
-        // Commitments and hashes are for programs.
-        Some(text) if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            format!("{name}={}…", &text[..8])
-        }
-        Some(text) => format!("{name}={text}"),
-        None => format!("{name}={value}"),
+        .filter(|(name, value)| !common.contains(&name.as_str()) && !value.is_null())
+        // Of the counts at the end, those of states in which anybody is.
+        .filter(|(_, value)| entry["kind"] != "campaign.finished" || value.as_i64() != Some(0));
+    let shown = fields.filter_map(|(name, value)| match value {
+        Value::String(text) if is_hash(text) && name == "recipient" => Some(format!("{name}={}…", &text[..8])),
+        Value::String(text) if is_hash(text) => None,
+        Value::String(text) => Some(format!("{name}={text}")),
+        Value::Array(items) => Some(format!("{name}={}", items.iter().map(item).collect::<Vec<_>>().join(","))),
+        _ => Some(format!("{name}={value}")),
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+/// One of several: a batch by its number.
+fn item(value: &Value) -> String {
+    value.get("batch").unwrap_or(value).to_string()
+}
+
+fn is_hash(text: &str) -> bool {
+    /// Of SHA-256, in hexadecimal.
+    const DIGITS: usize = 64;
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -30,6 +30,12 @@ pub fn both_times(ms: i64, zone: Tz) -> String {
     format!("{} ({utc})", local.format("%Y-%m-%d %H:%M %Z"))
 }
 
+/// This program as it can be typed: by its path where it was started by one (`target/release/candor`), else by its name.
+pub fn program() -> String {
+    let name = std::env::args_os().next().and_then(|name| name.into_string().ok());
+    name.filter(|name| name.ends_with("/candor")).unwrap_or_else(|| "candor".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
