@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::exit::{DONE, Usage};
-use crate::clock::from_epoch_millis;
+use super::output::to_the_second;
 use crate::views::{self, LogFilter};
 
 /// How often `--follow` looks for new entries.
@@ -57,7 +57,7 @@ pub async fn run(command: AuditCommand, context: &Context) -> anyhow::Result<u8>
                 context.output.line(&format!(
                     "{:>6}  {}  {:<20}  {}",
                     entry.seq,
-                    from_epoch_millis(entry.at).with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z"),
+                    to_the_second(entry.at, zone),
                     entry.kind,
                     told(&entry.kind, &value)
                 ))?;

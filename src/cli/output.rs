@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::plot::plot;
 pub use super::plot::{Bar, Meaning};
-pub use super::words::{both_times, grouped, program};
+pub use super::words::{both_times, grouped, program, to_the_second};
 use crate::domain::text::escape_controls;
 
 /// Columns where the terminal does not tell.
@@ -233,7 +233,7 @@ fn drawn(headings: &[&str], rows: &[Vec<String>], width: usize) -> String {
 /// included. Where not all have room, the widest gives way first.
 fn unbroken(headings: &[&str], rows: &[Vec<String>], width: usize) -> Vec<Option<u16>> {
     /// A column of sentences needs so much; a column of padding stands on either side of a cell.
-    const SENTENCE_COLUMNS: usize = 12;
+    const SENTENCE_COLUMNS: usize = 11;
     const PADDING: usize = 2;
     let mut widths: Vec<Option<usize>> = (0..headings.len())
         .map(|at| {

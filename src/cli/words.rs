@@ -1,4 +1,4 @@
-//! Numbers and times as people read them, here and on every page.
+//! Numbers, times and this program's name as people read them, here and on every page.
 
 use chrono_tz::Tz;
 
@@ -28,6 +28,11 @@ pub fn both_times(ms: i64, zone: Tz) -> String {
     let same_day = utc.date_naive() == local.date_naive();
     let utc = utc.format(if same_day { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" });
     format!("{} ({utc})", local.format("%Y-%m-%d %H:%M %Z"))
+}
+
+/// A moment in the organization's zone, to the second: `2018-04-05 12:00:07 EDT`.
+pub fn to_the_second(ms: i64, zone: Tz) -> String {
+    from_epoch_millis(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 /// This program as it can be typed: by its path where it was started by one (`target/release/candor`), else by its name.

@@ -167,17 +167,21 @@ pub async fn unreached(args: &UnreachedArgs, context: &Context) -> anyhow::Resul
     let format = if args.output.is_some() { Format::Csv } else { Format::Table };
     let mut sheet = Sheet::open(context, format, args.output.as_deref(), &UNREACHED_COLUMNS)?;
     let mut after = 0;
+    // One page is held back: those outside the audience come in the same table as the last of it.
+    let mut held: Vec<Unreached> = Vec::new();
     loop {
-        let (mut rows, next) = views::unreached(&app.store, &args.campaign, after).await?;
-        if next.is_none() {
-            rows.extend(views::unreached_outside(&app.store, &args.campaign).await?);
+        let (rows, next) = views::unreached(&app.store, &args.campaign, after).await?;
+        if !held.is_empty() && !rows.is_empty() {
+            sheet.page(&std::mem::take(&mut held), unreached_cells)?;
         }
-        sheet.page(&rows, unreached_cells)?;
+        held.extend(rows);
         match next {
             Some(next) if !sheet.is_closed() => after = next,
             _ => break,
         }
     }
+    held.extend(views::unreached_outside(&app.store, &args.campaign).await?);
+    sheet.page(&held, unreached_cells)?;
     sheet.finish()?;
     Ok(DONE)
 }
