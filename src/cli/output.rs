@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::plot::plot;
 pub use super::plot::{Bar, Meaning};
-pub use super::words::{both_times, grouped, program, to_the_second};
+pub use super::words::{both_times, grouped, program, to_the_second, wrapped};
 use crate::domain::text::escape_controls;
 
 /// Columns where the terminal does not tell.
@@ -161,10 +161,18 @@ impl Output {
     }
 
     /// A note for the one who watches: a line on stderr, above any progress bar; nothing with `--quiet`. It is made safe
-    /// for a terminal.
+    /// for a terminal, and wrapped to its width.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            super::progress::line_above(&escape_controls(text));
+            let text = escape_controls(text);
+            if !self.stderr_terminal {
+                return super::progress::line_above(&text);
+            }
+            let words = text.trim_start();
+            let indent = text.len() - words.len();
+            for line in wrapped(words, indent, indent, self.width) {
+                super::progress::line_above(&format!("{:indent$}{line}", ""));
+            }
         }
     }
 

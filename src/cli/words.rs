@@ -41,6 +41,29 @@ pub fn program() -> String {
     name.filter(|name| name.ends_with("/candor")).unwrap_or_else(|| "candor".to_owned())
 }
 
+/// Lines of words: the first begins at the column `first`, the others at `indent`, none goes past `width` unless one word
+/// does.
+pub fn wrapped(text: &str, first: usize, indent: usize, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut columns = first;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+            columns += length;
+        } else if columns + 1 + length > width {
+            lines.push(word.to_owned());
+            columns = indent + length;
+        } else {
+            line.push(' ');
+            line.push_str(word);
+            columns += 1 + length;
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

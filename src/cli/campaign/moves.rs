@@ -299,7 +299,7 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         }))?;
         return Ok(DONE);
     }
-    if args.dry_run {
+    if args.dry_run && plan.moved > 0 {
         let rows =
             plan.people.into_iter().map(|(reference, state, class)| vec![reference, state, class.unwrap_or_default()]);
         context.output.table(&["ref", "state", "class"], &rows.collect::<Vec<_>>())?;
