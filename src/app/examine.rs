@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::{Access, OTHERS, read_key};
-use crate::config::{Database, Settings};
+use crate::config::{Database, RelayKind, Settings};
 use crate::delivery::{NamedRelay, probe};
 use crate::store::Store;
 
@@ -50,6 +50,9 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
             Err(error) => Err(error.to_string()),
         };
         let words = found.map(|probe| {
+            if matches!(relay.kind, RelayKind::Folder(_)) {
+                return format!("{}: a folder that gets an .eml file for each message; nothing is sent", probe.target);
+            }
             let tls = probe.tls.unwrap_or_else(|| "without TLS".to_owned());
             let login = match probe.authenticated {
                 Some(_) => "signed in",

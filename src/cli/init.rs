@@ -17,6 +17,17 @@ pub struct InitArgs {
     dir: PathBuf,
 }
 
+/// What to do with what was made.
+const NEXT: [&str; 7] = [
+    "",
+    "Next: say in candor.toml who writes ([organization]) and who takes the mail",
+    "([relays.main]). Then, in that folder:",
+    "  candor doctor",
+    "  candor campaign create NAME --incident incident.toml --notice notice",
+    "  candor campaign import NAME audience.csv",
+    "  candor campaign check NAME",
+];
+
 /// Runs it.
 pub fn run(args: &InitArgs, context: &Context) -> anyhow::Result<u8> {
     let made = sample::init(&args.dir)?;
@@ -26,12 +37,10 @@ pub fn run(args: &InitArgs, context: &Context) -> anyhow::Result<u8> {
         return Ok(DONE);
     }
     for path in &made {
-        context.output.line(&format!("made {}", path.display()))?;
+        context.output.line(&format!("made {}", path.strip_prefix("./").unwrap_or(path).display()))?;
     }
-    context.output.note(
-        "next: say in candor.toml who writes and which relay takes the mail, then `candor doctor`, \
-         `candor campaign create NAME --incident incident.toml --notice notice`, \
-         `candor campaign import NAME audience.csv` and `candor campaign check NAME`",
-    );
+    for line in NEXT {
+        context.output.note(line);
+    }
     Ok(DONE)
 }

@@ -34,28 +34,34 @@ const EXAMPLE: &str = "\
 A first look:
   candor demo                                       the whole way once, in a sandbox
 By hand:
-  candor init && candor doctor                      a folder to start from; does the relay answer?
+  candor init                                       a folder to start from; then fill in candor.toml
+  candor doctor                                     is everything in place, does the relay answer?
   candor campaign create spring --incident incident.toml --notice notice
   candor campaign import spring audience.csv
-  candor campaign check spring
+  candor campaign check spring                      every message rendered and held against the rules
   candor campaign preview spring --ref C-0001
-  candor send spring";
+  candor send spring                                asks for the number of people first
+  candor campaign status spring
+Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration, 3 done but not for everybody, 5 refused.";
+
+/// Heads those options that each command has, below its own.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Tells every customer affected by an incident, and can prove it.
 #[derive(Debug, Parser)]
 #[command(name = "candor", version, after_help = EXAMPLE, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file [default: CANDOR_CONFIG, else ./candor.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Results as JSON on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Nothing on stderr but errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// More of what happens inside; twice for everything
-    #[arg(short, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -67,19 +73,19 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Make a folder to start from: candor.toml, signing key, sample incident, notice and audience
     Init(init::InitArgs),
-    /// Look whether configuration, database, key and relays are as they should be
+    /// Check configuration, database, key and relays; send nothing
     Doctor,
     /// Make, fill, check, approve, schedule and watch campaigns
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Send a campaign in the foreground, until nobody is pending
     Send(send::SendArgs),
-    /// Run the scheduled worker
+    /// Run the worker: it starts what is scheduled, sends, and tries again, until it is stopped
     Run(run::RunArgs),
     /// Keep addresses and domains from being mailed
     #[command(subcommand)]
     Suppress(suppress::SuppressCommand),
-    /// Read the ledger
+    /// Read the ledger, the record of everything that happened
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 }

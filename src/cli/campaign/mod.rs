@@ -40,7 +40,7 @@ pub enum CampaignCommand {
     Source(people::SourceArgs),
     /// Show one recipient's message as it would leave
     Preview(PreviewArgs),
-    /// Render everybody and hold the rules against what comes out; nothing is sent
+    /// Render every message and hold it against the rules; nothing is sent
     Check(Named),
     /// Hand the campaign, or a batch that waits, to the approvers
     Submit(ReviewArgs),
@@ -52,23 +52,23 @@ pub enum CampaignCommand {
     Batches(Named),
     /// Take out a batch that is not approved
     Withdraw(people::WithdrawArgs),
-    /// Say when it starts
+    /// Approve if need be, and say when it starts
     Schedule(moves::ScheduleArgs),
-    /// Stop it until it is resumed
+    /// Stop the sending until it is resumed
     Pause(moves::PauseArgs),
-    /// Go on with it
+    /// Go on with a paused campaign
     Resume(Named),
-    /// End it for good
+    /// End a campaign for good: whoever has not been sent to never will be
     Cancel(Named),
-    /// How it stands
+    /// Show how a campaign stands: people by state, failures by class, times
     Status(Named),
-    /// List its recipients
+    /// List the recipients with state, class and the server's reply
     Recipients(lists::RecipientsArgs),
     /// List those who failed, bounced, are in doubt or deferred
     Failures(lists::FailuresArgs),
     /// List everybody who was not told, with reason and next step
     Unreached(lists::UnreachedArgs),
-    /// Try those again who were not reached
+    /// Try those again who failed or bounced, and nobody else
     Rerun(RerunArgs),
 }
 
@@ -134,10 +134,10 @@ pub struct RerunArgs {
     /// The campaign
     #[arg(value_name = "C")]
     campaign: String,
-    /// Only these classes of failure
+    /// Only these classes of failure, such as mailbox-full; may be repeated
     #[arg(long = "class", value_name = "K")]
     classes: Vec<FailureClass>,
-    /// Only these states: failed, in-doubt, bounced, suppressed [default: failed, bounced]
+    /// Only these states: failed, bounced, in-doubt or suppressed [default: failed and bounced]
     #[arg(long = "state", value_name = "S")]
     states: Vec<RecipientState>,
     /// Only recipients of this domain

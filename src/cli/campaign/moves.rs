@@ -83,27 +83,37 @@ async fn run_check(app: &App, campaign: &str, context: &Context) -> anyhow::Resu
 }
 
 fn show_check(app: &App, result: &CheckResult, forecast: &Forecast, context: &Context) -> anyhow::Result<()> {
-    let rows: Vec<Vec<String>> = result
-        .rules
-        .iter()
-        .map(|rule| {
-            let verdict = if rule.ok { "ok" } else { rule.severity.as_str() };
-            let locale = rule.locale.clone().unwrap_or_default();
-            vec![verdict.to_owned(), rule.rule.clone(), locale, rule.detail.clone()]
-        })
-        .collect();
-    context.output.table(&["", "rule", "locale", "what was found"], &rows)?;
+    context.output.table(&["result", "rule", "language", "what was found"], &rule_rows(result))?;
     for failure in result.render_failures.iter().take(FAILURES_SHOWN_MAX) {
         context.output.line(&format!("{} cannot be rendered: {}", failure.reference, failure.error))?;
     }
     let (rendered, failed) = (grouped(result.rendered.unsigned_abs()), grouped(result.failed.unsigned_abs()));
-    context.output.line(&format!("{rendered} rendered, {failed} could not be"))?;
+    context.output.line(&format!("{rendered} messages rendered, {failed} could not be rendered"))?;
     if let (Some(rate), Some(end)) = (forecast.rate_per_second, forecast.expected_end_ms) {
         let end = both_times(end, app.settings.organization.time_zone);
-        context.output.line(&format!("at {rate}/s, started now, it ends at about {end}"))?;
+        context.output.line(&format!("at {rate} a second, started now, it would end at about {end}"))?;
     }
-    context.output.line(if result.ok { "ok: it can be submitted" } else { "not ok: mend the errors first" })?;
+    context.output.line(if result.ok {
+        "ok: it can be submitted and sent"
+    } else {
+        "not ok: mend the errors first"
+    })?;
     Ok(())
+}
+
+/// A line for each finding; the same finding in several languages is one line.
+fn rule_rows(result: &CheckResult) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for rule in &result.rules {
+        let verdict = if rule.ok { "ok" } else { rule.severity.as_str() };
+        let locale = rule.locale.as_deref().unwrap_or("all");
+        let same = rows.iter_mut().find(|row| row[0] == verdict && row[1] == rule.rule && row[3] == rule.detail);
+        match same {
+            Some(row) => row[2] = format!("{}, {locale}", row[2]),
+            None => rows.push(vec![verdict.to_owned(), rule.rule.clone(), locale.to_owned(), rule.detail.clone()]),
+        }
+    }
+    rows
 }
 
 pub async fn submit(args: &ReviewArgs, context: &Context) -> anyhow::Result<u8> {
@@ -118,7 +128,7 @@ pub async fn approve(args: &ReviewArgs, context: &Context) -> anyhow::Result<u8>
     let app = context.writer().await?;
     let comment = args.comment.as_deref();
     approval::approve(&app.store, &app.settings, &app.by(), &args.campaign, args.batch, comment, 0).await?;
-    context.output.note("no user exists: the ledger says that nobody other than this account looked");
+    context.output.note("this version has no users yet: the ledger says that nobody but this account has looked");
     say_state(&app, &args.campaign, context).await
 }
 
@@ -148,9 +158,9 @@ pub async fn on_their_own(app: &App, campaign: &str, context: &Context) -> anyho
     }
     if matches!(state, CampaignState::Draft | CampaignState::InReview) {
         approval::approve(&app.store, &app.settings, &app.by(), campaign, None, None, 0).await?;
-        context
-            .output
-            .note("no user exists: it was approved without anybody else having looked, and the ledger says so");
+        context.output.note(
+            "this version has no users yet: it was approved without anybody else having looked, and the ledger says so",
+        );
     }
     Ok(())
 }
@@ -237,7 +247,10 @@ pub async fn schedule(args: &ScheduleArgs, context: &Context) -> anyhow::Result<
         ))?;
     }
     if !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or send it now with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or send it now with `candor send {} --now`",
+            args.campaign
+        ));
     }
     Ok(DONE)
 }
@@ -266,7 +279,10 @@ pub async fn resume(args: &Named, context: &Context) -> anyhow::Result<u8> {
     let app = context.writer().await?;
     let state = approval::resume(&app.store, &app.settings, &app.by(), &args.campaign).await?;
     if !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or go on with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or go on with `candor send {}`",
+            args.campaign
+        ));
     }
     say(context, &args.campaign, state.as_str())
 }
@@ -300,7 +316,7 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         }))?;
         return Ok(DONE);
     }
-    if args.dry_run {
+    if args.dry_run && plan.moved > 0 {
         let rows =
             plan.people.into_iter().map(|(reference, state, class)| vec![reference, state, class.unwrap_or_default()]);
         context.output.table(&["ref", "state", "class"], &rows.collect::<Vec<_>>())?;
@@ -308,6 +324,9 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
     let (verb, people) =
         (if args.dry_run { "would be tried" } else { "are tried" }, grouped(plan.moved.unsigned_abs()));
     context.output.line(&format!("{people} people {verb} again"))?;
+    if plan.moved == 0 && plan.skipped == 0 {
+        context.output.note("nobody failed or bounced; --state in-doubt or --state suppressed name others");
+    }
     if plan.skipped > 0 {
         context.output.note(&format!(
             "{} left alone: their address does not work; --force tries them all the same",
@@ -318,7 +337,10 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         context.output.note(&format!("{} of them are in doubt and may get the notice twice", plan.twice));
     }
     if plan.moved > 0 && !args.dry_run && !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or send with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or send with `candor send {}`",
+            args.campaign
+        ));
     }
     Ok(DONE)
 }
