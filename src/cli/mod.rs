@@ -38,11 +38,12 @@ By hand:
   candor doctor                                     is everything in place, does the relay answer?
   candor campaign create spring --incident incident.toml --notice notice
   candor campaign import spring audience.csv
-  candor campaign check spring                      every message rendered and held against the rules
+  candor campaign check spring                      every message, held against the rules
   candor campaign preview spring --ref C-0001
   candor send spring                                asks for the number of people first
   candor campaign status spring
-Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration, 3 done but not for everybody, 5 refused.";
+Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration,
+            3 done, but not for everybody, 5 refused";
 
 /// Heads those options that each command has, below its own.
 const EVERYWHERE: &str = "Options of every command";
