@@ -23,7 +23,6 @@ pub mod approval;
 pub mod delivery;
 pub mod followup;
 
-pub mod audit;
 pub mod views;
 
 pub mod app;

@@ -14,6 +14,7 @@ mod moves;
 mod people;
 mod plan;
 mod preview;
+mod running;
 mod schedule;
 
 pub use approved::{Approved, load};
@@ -22,10 +23,9 @@ pub use content::{Content, FrozenSettings};
 pub use create::{Sources, Wanted, create, settings, update};
 pub use error::ApprovalError;
 pub use forecast::Forecast;
-pub use moves::{
-    approve, cancel, changed_settings, finish, pause, pause_by_worker, reject, resume, resume_sending, submit, withdraw,
-};
+pub use moves::{approve, changed_settings, reject, submit, withdraw};
 pub use people::{Parts, customer};
 pub use plan::Plan;
-pub use preview::{audience_of, expected, not_past, preview, settings_of_draft, source, state_of};
+pub use preview::{audience_of, by_reference_code, expected, not_past, preview, settings_of_draft, source, state_of};
+pub use running::{cancel, finish, pause, pause_by_worker, resume, resume_sending};
 pub use schedule::{ScheduleRequest, Start, audience, changed_or_unusable, schedule, start_due};

@@ -10,8 +10,8 @@ use crate::config::Settings;
 use crate::domain::campaign::{BatchState, CampaignState};
 use crate::domain::event::EntryKind;
 use crate::ledger::entry::By;
-use crate::notice::{PreviewFormat, Stamp, message_id, preview as show};
-use crate::store::{CampaignRow, RecipientRow, Store};
+use crate::notice::{PreviewFormat, Stamp, message_id, preview as show, reference_code};
+use crate::store::{CampaignRow, RecipientFilter, RecipientPage, RecipientRow, Store};
 
 /// Recipients looked through for one of a locale, at a time.
 const PAGE: i64 = 500;
@@ -172,4 +172,25 @@ pub async fn source(
     tx.append(by.at, vec![entry.with("state", campaign.state).with_text("source", Some(source))]).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Whose a reference code is: the customer's reference. `code` is in its canonical form.
+///
+/// # Errors
+/// [`ApprovalError::Unknown`].
+pub async fn by_reference_code(store: &Store, name: &str, code: &str) -> Result<Option<String>, ApprovalError> {
+    let campaign = named(store, name).await?;
+    let mut after = 0;
+    loop {
+        let page = RecipientPage { after, limit: PAGE };
+        let rows = store.recipients(campaign.id, &RecipientFilter::default(), page).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        after = last.id;
+        let is_it = |row: &&RecipientRow| {
+            row.key.as_slice().try_into().is_ok_and(|key: &crate::crypto::Hash| reference_code(key) == code)
+        };
+        if let Some(row) = rows.iter().find(is_it) {
+            return Ok(Some(row.reference.clone()));
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use chrono_tz::Tz;
 
-use super::moves::{back_to_draft_if_changed, named, pause_for, refuse, state};
+use super::moves::{back_to_draft_if_changed, named, refuse, state};
+use super::running::pause_for;
 use super::{ApprovalError, Content};
 use crate::config::Settings;
 use crate::domain::campaign::{CampaignState, reason};

@@ -41,5 +41,4 @@ pub fn decide(row: &Row, existing: Option<&Existing>, has_ref_column: bool) -> D
 }
 
 #[cfg(test)]
-#[path = "dedup_tests.rs"]
 mod tests;

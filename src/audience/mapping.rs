@@ -238,5 +238,4 @@ fn shell_word(name: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "mapping_tests.rs"]
 mod tests;

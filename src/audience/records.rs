@@ -239,5 +239,4 @@ impl<R: Read> Records<R> {
 }
 
 #[cfg(test)]
-#[path = "records_tests.rs"]
 mod tests;

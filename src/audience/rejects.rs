@@ -108,5 +108,4 @@ pub(super) fn restore(cell: &mut String) {
 }
 
 #[cfg(test)]
-#[path = "rejects_tests.rs"]
 mod tests;

@@ -13,6 +13,7 @@ mod job;
 mod lanes;
 mod line;
 mod live;
+mod record;
 mod recover;
 mod relay;
 mod watch;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::carry::attempt_entry;
 use super::decide::{Ending, History, decide};
+use super::record::attempt_entry;
 use crate::config::Delivery;
 use crate::crypto::Hash;
 use crate::domain::outcome::FailureClass;

@@ -133,7 +133,7 @@ pub async fn probe(relay: &NamedRelay) -> Result<Probe, RelayError> {
             let connection = Connection::open(server).await.map_err(fail)?;
             let probe = Probe {
                 target: format!("{}:{}", server.host, server.port),
-                tls: connection.tls().map(super::carry::tls_words),
+                tls: connection.tls().map(super::record::tls_words),
                 authenticated: server.credentials.as_ref().map(|_| true),
                 extensions: names(connection.capabilities()),
             };

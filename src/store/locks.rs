@@ -8,11 +8,15 @@ use super::StoreError;
 
 /// Held by the one worker of a database.
 #[derive(Debug)]
-pub struct WorkerLock(#[expect(dead_code, reason = "held for its lock, which goes with the file")] File);
+pub struct WorkerLock {
+    _held: File,
+}
 
 /// Held by the one import into a campaign.
 #[derive(Debug)]
-pub struct ImportLock(#[expect(dead_code, reason = "held for its lock, which goes with the file")] File);
+pub struct ImportLock {
+    _held: File,
+}
 
 impl WorkerLock {
     /// Takes the lock; `None` while another worker lives.
@@ -20,7 +24,7 @@ impl WorkerLock {
     /// # Errors
     /// [`StoreError::Open`] where the lock file cannot be made.
     pub fn try_take(database: &Path) -> Result<Option<Self>, StoreError> {
-        Ok(try_lock(beside(database, ".worker"))?.map(Self))
+        Ok(try_lock(beside(database, ".worker"))?.map(|held| Self { _held: held }))
     }
 
     /// Whether a worker lives on this database.
@@ -42,7 +46,7 @@ impl ImportLock {
     /// [`StoreError::Held`] while another import into it runs.
     pub fn take(database: &Path, campaign_id: i64) -> Result<Self, StoreError> {
         let lock = try_lock(beside(database, &format!(".import-{campaign_id}")))?;
-        lock.map(Self).ok_or_else(|| {
+        lock.map(|held| Self { _held: held }).ok_or_else(|| {
             StoreError::Held("another import into this campaign is running: wait for it, or end it".into())
         })
     }

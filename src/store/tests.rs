@@ -88,6 +88,10 @@ async fn every_query_is_legal_in_its_dialect() {
     let mut seen = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
+        if path.to_string_lossy().contains("demo_customers_") {
+            // They speak of the demo's own customer database.
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         let prepared = tx.conn().prepare(sqlx::AssertSqlSafe(text).into_sql_str()).await;
         assert!(prepared.is_ok(), "{}: {}", path.display(), prepared.err().unwrap());

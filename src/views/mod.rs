@@ -14,7 +14,7 @@ mod tests;
 pub use crate::store::RecipientFilter;
 pub use campaigns::{BatchLine, CampaignView, batches, batches_for_somebody_to_approve, campaigns};
 pub use log::{LogFilter, log, typed};
-pub use people::{AttemptView, RecipientView, Story, by_reference_code, recipients, story};
+pub use people::{AttemptView, RecipientView, Story, recipients, story};
 pub use status::{BatchView, StateCounts, Status, status};
 pub use unreached::{Unreached, UnreachedAt, unreached};
 

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::{PAGE, ViewError, named};
 use crate::clock::rfc3339_millis;
-use crate::notice::reference_code;
 use crate::store::{AttemptRow, RecipientFilter, RecipientPage, RecipientRow, Store};
 
 /// One line of `recipients` and `failures`.
@@ -156,25 +155,4 @@ pub async fn story(store: &Store, name: &str, reference: &str) -> Result<Story, 
         row: serde_json::from_str(&row.row).unwrap_or(Value::Null),
         history: store.attempts(row.id).await?.into_iter().map(AttemptView::from).collect(),
     })
-}
-
-/// Whose a reference code is: the customer's reference. `code` is in its canonical form.
-///
-/// # Errors
-/// [`ViewError::Unknown`].
-pub async fn by_reference_code(store: &Store, name: &str, code: &str) -> Result<Option<String>, ViewError> {
-    let campaign = named(store, name).await?;
-    let mut after = 0;
-    loop {
-        let page = RecipientPage { after, limit: PAGE };
-        let rows = store.recipients(campaign.id, &RecipientFilter::default(), page).await?;
-        let Some(last) = rows.last() else { return Ok(None) };
-        after = last.id;
-        let is_it = |row: &&RecipientRow| {
-            row.key.as_slice().try_into().is_ok_and(|key: &crate::crypto::Hash| reference_code(key) == code)
-        };
-        if let Some(row) = rows.iter().find(is_it) {
-            return Ok(Some(row.reference.clone()));
-        }
-    }
 }

@@ -226,7 +226,7 @@ impl House {
         approval::schedule(&self.app.store, &self.app.settings, &self.app.by(), name, request).await
     }
 
-    /// An approved campaign, scheduled for now.
+    /// An approved campaign, scheduled to start at once.
     pub async fn scheduled(config: &Config, people: &[Person]) -> Self {
         let house = Self::new(config).await;
         house.approved(C, people).await;

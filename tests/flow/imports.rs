@@ -23,7 +23,10 @@ async fn an_import_interrupted_at_any_moment_leaves_nothing_that_counts_and_the_
         let (store, by, source) = (house.app.store.clone(), house.app.by(), source.clone());
         let task = tokio::spawn(async move {
             let options = ImportOptions::default();
-            audience::import(&store, &by, C, &source, &options, &|rows| drop(sender.send(rows))).await
+            audience::import(&store, &by, C, &source, &options, &|rows| {
+                let _ = sender.send(rows);
+            })
+            .await
         });
         read.wait_for(|read| *read >= rows).await.unwrap();
         task.abort();

@@ -76,7 +76,7 @@ pub async fn story(args: &ShowArgs, context: &Context) -> anyhow::Result<u8> {
                 anyhow::anyhow!("{code} is not a reference code: a character was mistyped, or the letter is not ours")
             };
             let code = parse_reference_code(code).ok_or_else(wrong)?;
-            let found = views::by_reference_code(&app.store, &args.campaign, &code).await?;
+            let found = crate::approval::by_reference_code(&app.store, &args.campaign, &code).await?;
             found.ok_or_else(|| anyhow::anyhow!("nobody in {} has the reference code {code}", args.campaign))?
         }
         (None, None) => return run(&Named { campaign: args.campaign.clone() }, context).await,

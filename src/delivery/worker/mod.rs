@@ -3,6 +3,7 @@
 //! [`Worker::step`] waits for one thing to happen and does what follows; [`Worker::run`] is the loop around it. All state
 //! is in this one task; lines carry messages and report back, one commit at a time is under way.
 
+mod dispatch;
 mod flow;
 mod pulse;
 mod relays;

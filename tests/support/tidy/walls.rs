@@ -12,7 +12,7 @@ const BUILD: [&str; 2] = ["app", "schedule"];
 /// Layer 5.
 const FRONT: [&str; 3] = ["cli", "console", "main"];
 /// What layer 5 may use besides layers 3 and 4.
-const FRONT_USES: [&str; 3] = ["domain", "config", "telemetry"];
+const FRONT_USES: [&str; 5] = ["domain", "config", "telemetry", "clock", "shutdown"];
 
 /// A crate, or a path into one, and the rooms that alone may name it. The longest path that fits decides.
 const CRATES: [(&str, &[&str]); 24] = [

@@ -1,3 +1,5 @@
+//! The rules of records, each with what breaks it.
+
 use proptest::prelude::*;
 
 use super::*;

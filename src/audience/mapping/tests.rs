@@ -1,3 +1,5 @@
+//! The rules of mapping, each with what breaks it.
+
 use super::*;
 
 fn header(names: &str) -> Vec<String> {

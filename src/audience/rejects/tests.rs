@@ -1,3 +1,5 @@
+//! The rules of rejects, each with what breaks it.
+
 use proptest::prelude::*;
 
 use super::super::open_csv;

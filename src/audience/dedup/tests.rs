@@ -1,3 +1,5 @@
+//! The rules of dedup, each with what breaks it.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
