@@ -11,6 +11,7 @@ mod doctor;
 mod exit;
 mod follow;
 mod init;
+mod moment;
 pub mod output;
 mod plot;
 pub mod progress;

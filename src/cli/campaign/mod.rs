@@ -1,5 +1,6 @@
 //! `candor campaign …`: the clap tree, and which file runs what.
 
+mod check;
 mod lists;
 mod make;
 mod moves;
@@ -41,7 +42,7 @@ pub enum CampaignCommand {
     /// Show one recipient's message as it would leave
     Preview(PreviewArgs),
     /// Render everybody and hold the rules against what comes out; nothing is sent
-    Check(Named),
+    Check(check::CheckArgs),
     /// Hand the campaign, or a batch that waits, to the approvers
     Submit(ReviewArgs),
     /// Approve what was submitted
@@ -183,7 +184,7 @@ pub async fn run(command: CampaignCommand, context: &Context) -> anyhow::Result<
         C::Import(args) => people::import(args, context).await,
         C::Source(args) => people::source(args, context).await,
         C::Preview(args) => preview::run(&args, context).await,
-        C::Check(args) => moves::check(&args, context).await,
+        C::Check(args) => check::run(&args, context).await,
         C::Submit(args) => moves::submit(&args, context).await,
         C::Approve(args) => moves::approve(&args, context).await,
         C::Reject(args) => moves::reject(&args, context).await,
