@@ -25,7 +25,8 @@ const NOT_SHOWN: [&str; 7] = ["seq", "at", "kind", "actor", "campaign", "account
 /// The tamper-evident record of everything that happened.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Show the entries, oldest first; with --json, each byte for byte as it was hashed
+    /// Show the ledger, oldest entry first
+    #[command(after_help = "With --json each line is an entry, byte for byte as it was hashed.")]
     Log(LogArgs),
 }
 

@@ -10,6 +10,7 @@ pub mod demo;
 mod doctor;
 mod exit;
 mod follow;
+mod help;
 mod init;
 mod moment;
 pub mod output;
@@ -28,35 +29,27 @@ use clap::{Parser, Subcommand};
 use crate::config;
 use crate::telemetry;
 use context::Context;
+pub use help::command;
 use output::Output;
 
-/// Shown under the list of commands.
-const EXAMPLE: &str = "\
-A first look:
-  candor demo                                       the whole way once, in a sandbox
-By hand:
-  candor init && candor doctor                      a folder to start from; does the relay answer?
-  candor campaign create spring --incident incident.toml --notice notice
-  candor campaign import spring audience.csv
-  candor campaign check spring
-  candor campaign preview spring --ref C-0001
-  candor send spring";
+/// Options of every command stand after its own.
+const GLOBAL: usize = 900;
 
 /// Tells every customer affected by an incident, and can prove it.
 #[derive(Debug, Parser)]
-#[command(name = "candor", version, after_help = EXAMPLE, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "candor", version, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file [default: CANDOR_CONFIG, else ./candor.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = GLOBAL)]
     config: Option<PathBuf>,
     /// Results as JSON on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = GLOBAL)]
     json: bool,
     /// Nothing on stderr but errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = GLOBAL)]
     quiet: bool,
     /// More of what happens inside; twice for everything
-    #[arg(short, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, global = true, action = clap::ArgAction::Count, display_order = GLOBAL)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -64,16 +57,22 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole way in a sandbox: sample incident, built-in inbox
+    /// Show a whole campaign in a sandbox; nothing leaves
     Demo(demo::DemoArgs),
-    /// Make a folder to start from: candor.toml, signing key, sample incident, notice and audience
+    /// Make a folder to start from
+    #[command(
+        after_help = "It gets a commented candor.toml, a signing key, and a sample incident, notice and audience. Nothing is written over."
+    )]
     Init(init::InitArgs),
-    /// Look whether configuration, database, key and relays are as they should be
+    /// Look at configuration, database, key and relays
     Doctor,
     /// Make, fill, check, approve, schedule and watch campaigns
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
-    /// Send a campaign in the foreground, until nobody is pending
+    /// Send in the foreground, until nobody is pending
+    #[command(
+        after_help = "Goes on where a dead worker stopped. Where a worker runs on this database already, it starts the campaign there and follows it."
+    )]
     Send(send::SendArgs),
     /// Run the scheduled worker
     Run(run::RunArgs),

@@ -25,25 +25,28 @@ pub(super) use status::show as show_status;
 /// One campaign, in the order of its life.
 #[derive(Debug, Subcommand)]
 pub enum CampaignCommand {
-    /// Make a campaign: incident and notice are copied into the database
+    /// Make a campaign from an incident and a notice
+    #[command(after_help = "Both are copied into the database: files edited later change nothing until `update`.")]
     Create(make::CreateArgs),
-    /// Replace incident or notice; before the start the campaign goes back to draft
+    /// Replace incident or notice, before the start
+    #[command(after_help = "What was submitted goes back to draft.")]
     Update(make::UpdateArgs),
     /// List the campaigns
     List,
     /// Show a campaign, or one recipient's whole story
     Show(ShowArgs),
-    /// Set a campaign's own rate, relays, window or connections
+    /// Set its own rate, relays, window or connections
     Settings(make::SettingsArgs),
     /// Bring in affected customers from a list
     Import(people::ImportArgs),
-    /// Have the worker read an SQLite list again and again; new people wait as a batch
+    /// Have the worker read an SQLite list again and again
+    #[command(after_help = "People who are new in it wait as a batch, until somebody approves it.")]
     Source(people::SourceArgs),
     /// Show one recipient's message as it would leave
     Preview(PreviewArgs),
-    /// Render everybody and hold the rules against what comes out; nothing is sent
+    /// Render everybody and apply the rules; nothing is sent
     Check(check::CheckArgs),
-    /// Hand the campaign, or a batch that waits, to the approvers
+    /// Hand the campaign, or a batch, to the approvers
     Submit(ReviewArgs),
     /// Approve what was submitted
     Approve(ReviewArgs),
@@ -65,9 +68,9 @@ pub enum CampaignCommand {
     Status(Named),
     /// List its recipients
     Recipients(lists::RecipientsArgs),
-    /// List those who failed, bounced, are in doubt or deferred
+    /// List who failed, bounced, is in doubt or deferred
     Failures(lists::FailuresArgs),
-    /// List everybody who was not told, with reason and next step
+    /// List everybody not told, with reason and next step
     Unreached(lists::UnreachedArgs),
     /// Try those again who were not reached
     Rerun(RerunArgs),
