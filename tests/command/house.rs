@@ -1,0 +1,244 @@
+//! One installation of the built program, and what its commands gave back.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use candor::smtp::inbox::{Inbox, InboxOptions, Received, Script};
+use serde_json::Value;
+use tempfile::tempfile;
+
+use crate::support::{TempHome, wait_for};
+
+/// Whatever is tested here ends within this, on a machine that compiles meanwhile.
+pub const AT_MOST: Duration = Duration::from_secs(40);
+/// The notice and incident that most tests send.
+pub const NOTICE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/first-notice");
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+            err: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code, with both streams in the message.
+    #[track_caller]
+    pub fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        self
+    }
+
+    /// Asserts that stderr has these words.
+    #[track_caller]
+    pub fn says(self, words: &str) -> Self {
+        assert!(self.err.contains(words), "stderr without {words:?}:\n{}", self.err);
+        self
+    }
+
+    /// The one JSON document on stdout.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}:\n{}", self.out))
+    }
+
+    /// The JSON document of each line on stdout.
+    #[track_caller]
+    pub fn lines(&self) -> Vec<Value> {
+        let parsed = self.out.lines().map(serde_json::from_str);
+        parsed.map(|line| line.unwrap_or_else(|error| panic!("{error}:\n{}", self.out))).collect()
+    }
+}
+
+/// A folder with a configuration, and the program in it.
+pub struct House {
+    pub home: TempHome,
+}
+
+impl House {
+    /// With these tables after the organization's.
+    pub fn new(more: &str) -> Self {
+        let house = Self { home: TempHome::new() };
+        house.configure(more);
+        house
+    }
+
+    /// One relay at this port on loopback; `delivery` are lines of that table.
+    pub fn to_port(port: u16, delivery: &str) -> Self {
+        Self::new(&relay(port, delivery))
+    }
+
+    pub fn configure(&self, more: &str) {
+        self.home.write_config(&format!(
+            "[organization]\nname = \"Example Air\"\nfrom = \"Care <care@example.com>\"\n\
+             postal_address = \"1 Example Road\"\ntime_zone = \"America/New_York\"\n{more}"
+        ));
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        let output = self.home.candor().args(args).timeout(AT_MOST).output().expect("the program starts");
+        output.into()
+    }
+
+    /// Runs a command, given as one line without quotes, to its end.
+    pub fn line(&self, line: &str) -> Ran {
+        self.run(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Starts a command and leaves it running; `Background` ends it when dropped.
+    pub fn start(&self, line: &str) -> Background {
+        let mut command: Command = self.home.process();
+        let (out, err) = (tempfile().expect("it can be made"), tempfile().expect("it can be made"));
+        let twin = |file: &File| Stdio::from(file.try_clone().expect("a file can be shared"));
+        command.args(line.split(' ')).stdin(Stdio::null()).stdout(twin(&out)).stderr(twin(&err));
+        Background { child: Some(command.spawn().expect("the program starts")), out, err }
+    }
+
+    pub fn create(&self, name: &str) {
+        let incident = format!("{NOTICE}/incident.toml");
+        self.run(&["campaign", "create", name, "--incident", &incident, "--notice", NOTICE]).ends(0);
+    }
+
+    /// A draft with a list.
+    pub fn campaign(&self, name: &str, list: &str) {
+        self.create(name);
+        self.home.write("list.csv", list);
+        self.run(&["campaign", "import", name, "list.csv"]).ends(0);
+    }
+
+    pub fn status(&self, name: &str) -> Value {
+        self.run(&["campaign", "status", name, "--json"]).ends(0).json()
+    }
+
+    pub fn state(&self, name: &str) -> String {
+        self.status(name)["state"].as_str().expect("a state").to_owned()
+    }
+
+    pub fn recipients(&self, name: &str) -> Vec<Value> {
+        self.run(&["campaign", "recipients", name, "--json"]).ends(0).lines()
+    }
+
+    /// How many people of the campaign are in a state.
+    pub fn count(&self, name: &str, state: &str) -> i64 {
+        self.status(name)["recipients"][state].as_i64().unwrap_or_else(|| panic!("no count for {state}"))
+    }
+
+    /// Waits until the campaign is as wanted.
+    #[track_caller]
+    pub fn until(&self, name: &str, mut wanted: impl FnMut(&Value) -> bool) {
+        let mut last = Value::Null;
+        let came = wait_for(AT_MOST, || {
+            last = self.status(name);
+            wanted(&last)
+        });
+        assert!(came, "it did not come to that: {last}");
+    }
+}
+
+/// A relay at a port on loopback, without TLS.
+pub fn relay(port: u16, delivery: &str) -> String {
+    format!(
+        "[relays.main]\nurl = \"smtp://127.0.0.1:{port}\"\nconnections = 4\n\
+         [delivery]\nretry_first = \"200ms\"\n{}{delivery}\n",
+        if delivery.contains("rate =") { "" } else { "rate = \"unlimited\"\n" }
+    )
+}
+
+/// A program that runs beside the test.
+pub struct Background {
+    child: Option<Child>,
+    out: File,
+    err: File,
+}
+
+fn text(file: &File) -> String {
+    let mut bytes = vec![0; usize::try_from(file.metadata().expect("it is open").len()).expect("it is small")];
+    file.read_exact_at(&mut bytes, 0).expect("it is open");
+    String::from_utf8(bytes).expect("it is UTF-8")
+}
+
+impl Background {
+    fn child(&mut self) -> &mut Child {
+        self.child.as_mut().expect("it is there until it is taken")
+    }
+
+    /// kill -9: no handler runs.
+    pub fn kill(mut self) {
+        self.child().kill().expect("it is our child");
+        self.child().wait().expect("it is our child");
+        self.child = None;
+    }
+
+    /// Sends a signal by name.
+    pub fn signal(&mut self, name: &str) {
+        let id = self.child().id().to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill is there");
+        assert!(sent.success());
+    }
+
+    /// Waits until stderr has these words.
+    #[track_caller]
+    pub fn says(&self, words: &str) {
+        assert!(wait_for(AT_MOST, || text(&self.err).contains(words)), "{}", text(&self.err));
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child().try_wait().expect("it is our child").is_none()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub fn ended(mut self) -> Ran {
+        let ended = wait_for(AT_MOST, || !self.is_running());
+        assert!(ended, "it does not end");
+        let code = self.child().wait().expect("it is our child").code();
+        Ran { code, out: text(&self.out), err: text(&self.err) }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // Both fail only where it has ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A list of numbered people.
+pub fn list(people: usize) -> String {
+    let mut text = "email,ref,name\n".to_owned();
+    for number in 1..=people {
+        writeln!(text, "p{number}@example.org,REF-{number},Zebulon Quark {number}").expect("a String takes it");
+    }
+    text
+}
+
+pub async fn inbox() -> Inbox {
+    Inbox::start(InboxOptions::default()).await.expect("loopback has a port")
+}
+
+pub async fn scripted(script: impl Script + 'static) -> Inbox {
+    Inbox::start(InboxOptions::scripted(script)).await.expect("loopback has a port")
+}
+
+/// How many messages the server has for an address.
+pub fn copies(taken: &[Received], address: &str) -> usize {
+    taken.iter().filter(|message| message.to.iter().any(|to| to == address)).count()
+}
