@@ -59,7 +59,8 @@ impl Context {
         }
     }
 
-    fn say_only_to(&self, settings: &Settings) {
+    /// Whom alone anything may go to, while that is limited: said on every screen.
+    pub fn say_only_to(&self, settings: &Settings) {
         let only: Vec<String> = settings
             .safety
             .only_to

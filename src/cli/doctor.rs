@@ -11,6 +11,7 @@ use crate::config::{LoadOptions, Settings};
 pub async fn run(context: &Context) -> anyhow::Result<u8> {
     let options = LoadOptions { config: context.config.clone(), environment: context.environment.clone() };
     let settings = Settings::read(options)?;
+    context.say_only_to(&settings);
     context.warn_of_unused(&settings);
     let findings = examine(&settings).await;
     let is_well = findings.iter().all(|finding| finding.is_ok);

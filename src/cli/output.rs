@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::plot::plot;
 pub use super::plot::{Bar, Meaning};
-pub use super::words::{both_times, both_times_to_the_second, grouped};
+pub use super::words::{both_times, both_times_to_the_second, grouped, shell_word};
 use crate::domain::text::escape_controls;
 
 /// Columns where the terminal does not tell.

@@ -39,9 +39,23 @@ fn both(ms: i64, zone: Tz, clock: &str) -> String {
     format!("{} ({utc})", local.format(&format!("%Y-%m-%d {clock} %Z")))
 }
 
+/// A path as it can be typed into a shell.
+pub fn shell_word(path: &str) -> String {
+    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        assert_eq!(shell_word("a/b-1"), "a/b-1");
+        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
+    }
 
     #[test]
     fn numbers_are_grouped_by_three() {

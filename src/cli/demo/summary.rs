@@ -10,7 +10,7 @@ use super::story::Story;
 use super::{CAMPAIGN, counted, letter};
 use crate::app::sandbox::{Sandbox, Unreached};
 use crate::audience::Imported;
-use crate::cli::output::{Bar, Meaning, grouped};
+use crate::cli::output::{Bar, Meaning, grouped, shell_word};
 use crate::domain::campaign::CampaignState;
 use crate::domain::outcome::FailureClass;
 use crate::domain::recipient::RecipientState;
@@ -252,12 +252,4 @@ fn names(people: &[&Unreached]) -> String {
         text += &format!(" and {} more", grouped((people.len() - NAMES_MAX) as u64));
     }
     text
-}
-
-/// A path as it can be typed into a shell.
-fn shell_word(path: &str) -> String {
-    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) {
-        return path.to_owned();
-    }
-    format!("'{}'", path.replace('\'', "'\\''"))
 }
