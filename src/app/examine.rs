@@ -64,7 +64,7 @@ async fn reached(settings: &Settings, relay: &Relay) -> Result<String, String> {
     };
     let probe = answer.map_err(|_| silent())?.map_err(|error| error.to_string())?;
     if matches!(relay.kind, RelayKind::Folder(_)) {
-        return Ok(format!("{}: a folder, in which messages become files", probe.target));
+        return Ok(format!("{}: a folder that gets an .eml file for each message; nothing is sent", probe.target));
     }
     let tls = probe.tls.unwrap_or_else(|| "without TLS".to_owned());
     let login = if probe.authenticated.is_some() { "signed in" } else { "without sign-in" };

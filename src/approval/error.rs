@@ -82,6 +82,9 @@ pub enum ApprovalError {
         /// The highest rate.
         approved: String,
     },
+    /// A message that cannot be shown: no such recipient, or it does not render.
+    #[error("{0}")]
+    Preview(String),
     /// A setting that is missing or does not fit.
     #[error("{0}")]
     Settings(String),

@@ -20,7 +20,7 @@ const PAGE: i64 = 500;
 /// milliseconds; before submission the notice carries the day of it.
 ///
 /// # Errors
-/// [`ApprovalError::Settings`] where there is no such recipient, or the message cannot be rendered.
+/// [`ApprovalError::Preview`] where there is no such recipient, or the message cannot be rendered.
 pub async fn preview(
     store: &Store,
     settings: &Settings,
@@ -31,7 +31,7 @@ pub async fn preview(
     at: i64,
 ) -> Result<Vec<u8>, ApprovalError> {
     let campaign = named(store, name).await?;
-    let fail = |what: String| ApprovalError::Settings(what);
+    let fail = |what: String| ApprovalError::Preview(what);
     let batches = store.batches(campaign.id).await?;
     let organization = organization(settings)?;
     let notice = compile(&campaign, &organization, date(&campaign, settings, at), &batches)?;

@@ -59,7 +59,7 @@ impl Context {
         }
     }
 
-    /// Whom alone anything may go to, while that is limited: said on every screen.
+    /// The limit on who may be mailed, which is said on every command.
     pub fn say_only_to(&self, settings: &Settings) {
         let only: Vec<String> = settings
             .safety

@@ -119,8 +119,8 @@ async fn prepare(args: &DemoArgs, story: &mut Story<'_>, sandbox: &Sandbox) -> a
     story.step(
         "Approval",
         &format!(
-            "Submitted and approved by {}: text, people and rate are now fixed by their hash. Outside a demo, \
-             somebody else has to approve.",
+            "Submitted and approved by {}: text, people and rate are now fixed by their hash. This version has no \
+             users yet, so the ledger says that nobody else has looked.",
             by.name()
         ),
     )?;

@@ -26,7 +26,7 @@ pub async fn run(context: &Context) -> anyhow::Result<u8> {
         let rows = findings
             .into_iter()
             .map(|finding| vec![if finding.is_ok { "ok" } else { "wrong" }.to_owned(), finding.what, finding.words]);
-        context.output.table(&["", "what", "found"], &rows.collect::<Vec<_>>())?;
+        context.output.table(&["result", "what", "found"], &rows.collect::<Vec<_>>())?;
     }
     Ok(if is_well { DONE } else { FAILED })
 }

@@ -6,6 +6,7 @@ use crate::config::ConfigError;
 use crate::domain::ids::NameError;
 use crate::domain::text::escape_controls;
 use crate::domain::when::WhenError;
+use crate::followup::FollowupError;
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -39,6 +40,7 @@ fn code(error: &anyhow::Error) -> u8 {
             || cause.is::<WhenError>()
             || cause.is::<Usage>()
             || matches!(cause.downcast_ref(), Some(ApprovalError::Past(_) | ApprovalError::Settings(_)))
+            || matches!(cause.downcast_ref(), Some(FollowupError::Target { .. } | FollowupError::NotRerun(_)))
             || matches!(
                 cause.downcast_ref(),
                 Some(

@@ -51,13 +51,19 @@ const GROUPS: [(&str, &[&str]); 7] = [
 
 /// Shown under the commands.
 const EXAMPLE: &str = concat!(
-    "  candor init breach && cd breach\n",
+    "  candor init breach && cd breach  then fill in candor.toml\n",
+    "  candor doctor                    does the relay answer?\n",
     "  candor campaign create spring --incident incident.toml --notice notice\n",
     "  candor campaign import spring audience.csv\n",
-    "  candor campaign check spring\n",
+    "  candor campaign check spring     every message held against the rules\n",
     "  candor campaign preview spring --ref C-0001\n",
-    "  candor send spring               once candor.toml names a relay\n",
+    "  candor send spring               asks for the number of people first\n",
+    "  candor campaign status spring\n",
 );
+/// What a script has to know.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration,
+3 done but not for everybody, 5 refused.";
 
 /// The clap tree with the help of its root.
 pub fn command() -> Command {
@@ -80,11 +86,11 @@ fn template(tree: &Command) -> String {
             let _ = writeln!(text, "  {literal}{path}{literal:#}{gap}{}", about.unwrap_or_default());
         }
     }
-    title_line(&mut text, heading, "Options");
+    title_line(&mut text, heading, super::EVERYWHERE);
     text.push_str("{options}\n");
     title_line(&mut text, heading, "From a list of customers to their letters");
     text.push_str(EXAMPLE);
-    text.push_str("\n`candor COMMAND --help` says more about each.\n");
+    let _ = writeln!(text, "\n{EXIT_CODES}\n`candor COMMAND --help` says more about each command.");
     text
 }
 

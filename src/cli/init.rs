@@ -1,13 +1,12 @@
 //! `candor init`: a folder to start from.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use super::context::Context;
 use super::exit::DONE;
-use super::output::shell_word;
 use crate::app::sample;
 
 /// `init`
@@ -18,6 +17,17 @@ pub struct InitArgs {
     dir: PathBuf,
 }
 
+/// What to do with what was made.
+const NEXT: [&str; 7] = [
+    "",
+    "Next: say in candor.toml who writes ([organization]) and who takes the mail",
+    "([relays.main]). Then, in that folder:",
+    "  candor doctor",
+    "  candor campaign create NAME --incident incident.toml --notice notice",
+    "  candor campaign import NAME audience.csv",
+    "  candor campaign check NAME",
+];
+
 /// Runs it.
 pub fn run(args: &InitArgs, context: &Context) -> anyhow::Result<u8> {
     let made = sample::init(&args.dir)?;
@@ -27,29 +37,10 @@ pub fn run(args: &InitArgs, context: &Context) -> anyhow::Result<u8> {
         return Ok(DONE);
     }
     for path in &made {
-        context.output.line(&format!("made {}", path.display()))?;
+        context.output.line(&format!("made {}", path.strip_prefix("./").unwrap_or(path).display()))?;
     }
-    for line in next_steps(&args.dir) {
-        context.output.line(&line)?;
+    for line in NEXT {
+        context.output.note(line);
     }
     Ok(DONE)
-}
-
-/// What to type next, in order.
-fn next_steps(dir: &Path) -> Vec<String> {
-    let mut lines = vec![String::new(), "Next:".to_owned()];
-    if dir != Path::new(".") {
-        lines.push(format!("  cd {}", shell_word(&dir.display().to_string())));
-    }
-    let commands = [
-        "  candor campaign create spring --incident incident.toml --notice notice",
-        "  candor campaign import spring audience.csv",
-        "  candor campaign check spring",
-        "  candor campaign preview spring --ref C-0001",
-        "Then say in candor.toml who writes and which relay takes the mail, and:",
-        "  candor doctor",
-        "  candor send spring",
-    ];
-    lines.extend(commands.map(str::to_owned));
-    lines
 }

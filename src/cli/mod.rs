@@ -32,24 +32,24 @@ use context::Context;
 pub use help::command;
 use output::Output;
 
-/// Options of every command stand after its own.
-const GLOBAL: usize = 900;
+/// Heads those options that each command has, below its own.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Tells every customer affected by an incident, and can prove it.
 #[derive(Debug, Parser)]
 #[command(name = "candor", version, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file [default: CANDOR_CONFIG, else ./candor.toml]
-    #[arg(long, global = true, value_name = "FILE", display_order = GLOBAL)]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// Results as JSON on stdout
-    #[arg(long, global = true, display_order = GLOBAL)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Nothing on stderr but errors
-    #[arg(long, global = true, display_order = GLOBAL)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// More of what happens inside; twice for everything
-    #[arg(short, global = true, action = clap::ArgAction::Count, display_order = GLOBAL)]
+    #[arg(short, global = true, action = clap::ArgAction::Count, help_heading = EVERYWHERE)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,
@@ -64,7 +64,8 @@ enum Command {
         after_help = "It gets a commented candor.toml, a signing key, and a sample incident, notice and audience. Nothing is written over."
     )]
     Init(init::InitArgs),
-    /// Look at configuration, database, key and relays
+    /// Check configuration, database, key and relays
+    #[command(after_help = "Nothing is changed and nothing is sent.")]
     Doctor,
     /// Make, fill, check, approve, schedule and watch campaigns
     #[command(subcommand)]
@@ -74,12 +75,15 @@ enum Command {
         after_help = "Goes on where a dead worker stopped. Where a worker runs on this database already, it starts the campaign there and follows it."
     )]
     Send(send::SendArgs),
-    /// Run the scheduled worker
+    /// Run the worker, which starts, sends and tries again
+    #[command(
+        after_help = "It starts what is scheduled, sends, tries again what was put off, and reads lists again, until it is stopped."
+    )]
     Run(run::RunArgs),
     /// Keep addresses and domains from being mailed
     #[command(subcommand)]
     Suppress(suppress::SuppressCommand),
-    /// Read the ledger
+    /// Read the ledger, the record of everything that happened
     #[command(subcommand)]
     Audit(audit::AuditCommand),
 }

@@ -6,12 +6,12 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
 use serde::Serialize;
 
 use super::plot::plot;
 pub use super::plot::{Bar, Meaning};
-pub use super::words::{both_times, both_times_to_the_second, grouped, shell_word};
+pub use super::words::{both_times, both_times_to_the_second, grouped, program, to_the_second, wrapped};
 use crate::domain::text::escape_controls;
 
 /// Columns where the terminal does not tell.
@@ -130,10 +130,21 @@ impl Output {
     /// # Errors
     /// As [`Output::json_document`].
     pub fn table<C: AsRef<str>>(&self, headings: &[&str], rows: &[Vec<C>]) -> io::Result<()> {
-        let safe: Vec<Vec<String>> =
-            rows.iter().map(|row| row.iter().map(|cell| escape_controls(cell.as_ref())).collect()).collect();
+        let safe = safe_rows(rows);
         let text = if self.terminal { drawn(headings, &safe, self.width) } else { tabbed(headings, &safe) };
         self.write(text.as_bytes())
+    }
+
+    /// More rows of a table that was begun: in a pipe without the headings, which stand above already.
+    ///
+    /// # Errors
+    /// As [`Output::json_document`].
+    pub fn more_rows<C: AsRef<str>>(&self, headings: &[&str], rows: &[Vec<C>]) -> io::Result<()> {
+        if self.terminal {
+            return self.table(headings, rows);
+        }
+        let lines = tabbed(headings, &safe_rows(rows));
+        self.write(lines.split_once('\n').map_or("", |(_, rows)| rows).as_bytes())
     }
 
     /// Counts as a horizontal bar plot on a terminal, as a table in a pipe.
@@ -150,10 +161,18 @@ impl Output {
     }
 
     /// A note for the one who watches: a line on stderr, above any progress bar; nothing with `--quiet`. It is made safe
-    /// for a terminal.
+    /// for a terminal, and wrapped to its width.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            super::progress::line_above(&escape_controls(text));
+            let text = escape_controls(text);
+            if !self.stderr_terminal {
+                return super::progress::line_above(&text);
+            }
+            let words = text.trim_start();
+            let indent = text.len() - words.len();
+            for line in wrapped(words, indent, indent, self.width) {
+                super::progress::line_above(&format!("{:indent$}{line}", ""));
+            }
         }
     }
 
@@ -181,6 +200,10 @@ fn sink(writer: impl Write + Send + 'static) -> Mutex<Sink> {
     Mutex::new(Sink { writer: Box::new(writer), closed: false })
 }
 
+fn safe_rows<C: AsRef<str>>(rows: &[Vec<C>]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(|cell| escape_controls(cell.as_ref())).collect()).collect()
+}
+
 fn tabbed(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = headings.join("\t") + "\n";
     for row in rows {
@@ -191,6 +214,7 @@ fn tabbed(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn drawn(headings: &[&str], rows: &[Vec<String>], width: usize) -> String {
+    let unbroken = unbroken(headings, rows, width);
     let mut table = Table::new();
     let under_headings = LineStyle::none().fill('─').junction('─');
     table.load_style(TableStyle::new().header_separator(under_headings));
@@ -206,8 +230,36 @@ fn drawn(headings: &[&str], rows: &[Vec<String>], width: usize) -> String {
         if cells.peek().is_some() && cells.all(|cell| is_number(cell)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+        if let Some(columns) = unbroken.get(at).copied().flatten() {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(columns)));
+        }
     }
     table.trim_fmt() + "\n"
+}
+
+/// For each column of single words (references, addresses, states) the width at which none is broken, its padding
+/// included. Where not all have room, the widest gives way first.
+fn unbroken(headings: &[&str], rows: &[Vec<String>], width: usize) -> Vec<Option<u16>> {
+    /// A column of sentences needs so much; a column of padding stands on either side of a cell.
+    const SENTENCE_COLUMNS: usize = 11;
+    const PADDING: usize = 2;
+    let mut widths: Vec<Option<usize>> = (0..headings.len())
+        .map(|at| {
+            let cells = || rows.iter().filter_map(|row| row.get(at));
+            let widest = cells().map(|cell| cell.chars().count()).chain([headings[at].chars().count()]).max()?;
+            let is_short = widest + PADDING <= SENTENCE_COLUMNS;
+            (is_short || !cells().any(|cell| cell.contains(' '))).then_some(widest + PADDING)
+        })
+        .collect();
+    let needed =
+        |widths: &[Option<usize>]| widths.iter().map(|columns| columns.unwrap_or(SENTENCE_COLUMNS)).sum::<usize>();
+    let gaps = headings.len().saturating_sub(1);
+    while needed(&widths) + gaps > width {
+        let widest = widths.iter_mut().filter(|columns| columns.is_some()).max();
+        let Some(widest) = widest else { break };
+        *widest = None;
+    }
+    widths.into_iter().map(|columns| columns.and_then(|columns| u16::try_from(columns).ok())).collect()
 }
 
 fn is_number(cell: &str) -> bool {

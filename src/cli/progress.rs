@@ -84,7 +84,12 @@ impl Shown {
     fn new(output: &Output, now: Instant, bar: impl FnOnce() -> ProgressBar) -> Self {
         match (output.quiet || output.json, output.stderr_terminal) {
             (true, _) => Self::Nothing,
-            (false, true) => Self::Bar(BARS.add(bar())),
+            (false, true) => {
+                // Only then may it turn: a bar that draws before it belongs to the others leaves a line behind.
+                let bar = BARS.add(bar());
+                bar.enable_steady_tick(SPIN_EVERY);
+                Self::Bar(bar)
+            }
             (false, false) => Self::Lines(Pace::new(now)),
         }
     }
@@ -115,9 +120,7 @@ impl Progress {
                 Some(total) => ProgressBar::new(total).with_style(styled(KNOWN)),
                 None => ProgressBar::no_length().with_style(styled(UNKNOWN)),
             };
-            let bar = bar.with_message(what.clone());
-            bar.enable_steady_tick(SPIN_EVERY);
-            bar
+            bar.with_message(what.clone())
         };
         Self { shown: Shown::new(output, now, bar), what, total, done: 0 }
     }
@@ -187,11 +190,7 @@ pub struct Sending {
 impl Sending {
     /// `zone` is the organization's.
     pub fn new(output: &Output, zone: Tz, now: Instant) -> Self {
-        let bar = || {
-            let bar = ProgressBar::no_length().with_style(styled(SENDING));
-            bar.enable_steady_tick(SPIN_EVERY);
-            bar
-        };
+        let bar = || ProgressBar::no_length().with_style(styled(SENDING));
         Self { zone, shown: Shown::new(output, now, bar) }
     }
 

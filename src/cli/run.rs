@@ -14,7 +14,7 @@ use crate::shutdown::Shutdown;
 /// `run`
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Start what is due, send until nobody is pending, and end
+    /// Start what is due, send until nobody is pending, then end
     #[arg(long)]
     once: bool,
 }

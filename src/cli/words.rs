@@ -1,4 +1,4 @@
-//! Numbers and times as people read them, here and on every page.
+//! Numbers, times and this program's name as people read them, here and on every page.
 
 use chrono_tz::Tz;
 
@@ -39,23 +39,43 @@ fn both(ms: i64, zone: Tz, clock: &str) -> String {
     format!("{} ({utc})", local.format(&format!("%Y-%m-%d {clock} %Z")))
 }
 
-/// A path as it can be typed into a shell.
-pub fn shell_word(path: &str) -> String {
-    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) {
-        return path.to_owned();
+/// A moment in the organization's zone, to the second: `2018-04-05 12:00:07 EDT`.
+pub fn to_the_second(ms: i64, zone: Tz) -> String {
+    from_epoch_millis(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// This program as it can be typed: by its path where it was started by one (`target/release/candor`), else by its name.
+pub fn program() -> String {
+    let name = std::env::args_os().next().and_then(|name| name.into_string().ok());
+    name.filter(|name| name.ends_with("/candor")).unwrap_or_else(|| "candor".to_owned())
+}
+
+/// Lines of words: the first begins at the column `first`, the others at `indent`, none goes past `width` unless one word
+/// does.
+pub fn wrapped(text: &str, first: usize, indent: usize, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut columns = first;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        let Some(line) = lines.last_mut() else { break };
+        if line.is_empty() {
+            line.push_str(word);
+            columns += length;
+        } else if columns + 1 + length > width {
+            lines.push(word.to_owned());
+            columns = indent + length;
+        } else {
+            line.push(' ');
+            line.push_str(word);
+            columns += 1 + length;
+        }
     }
-    format!("'{}'", path.replace('\'', r"'\''"))
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_one_word_of_a_shell() {
-        assert_eq!(shell_word("a/b-1"), "a/b-1");
-        assert_eq!(shell_word("it's here"), r"'it'\''s here'");
-    }
 
     #[test]
     fn numbers_are_grouped_by_three() {

@@ -114,6 +114,22 @@ impl House {
         self.run(&["campaign", "create", name, "--incident", &incident, "--notice", NOTICE]).ends(0);
     }
 
+    /// As [`House::create`]; fine where it is there.
+    pub fn create_once(&self, name: &str) {
+        if self.run(&["campaign", "status", name]).code != Some(0) {
+            self.create(name);
+        }
+    }
+
+    /// The same with a piece of candor.toml replaced.
+    pub fn with(self, piece: &str, other: &str) -> Self {
+        let path = self.home.path().join("candor.toml");
+        let text = std::fs::read_to_string(&path).expect("it is ours");
+        assert!(text.contains(piece), "{text}");
+        std::fs::write(path, text.replace(piece, other)).expect("it is ours");
+        self
+    }
+
     /// A draft with a list.
     pub fn campaign(&self, name: &str, list: &str) {
         self.create(name);

@@ -5,7 +5,12 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
+mod hostile;
 mod house;
 
 mod killed;
+mod lists;
 mod postfix;
+mod sending;
+mod settings;
+mod shapes;

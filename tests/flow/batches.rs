@@ -5,7 +5,7 @@ use candor::approval::{self, ApprovalError};
 use candor::delivery::Until;
 use candor::schedule::read_due_sources;
 
-use crate::house::{C, Config, House, Person, inbox, people, people_at};
+use crate::house::{C, Config, House, Person, inbox, people, people_at, took};
 use crate::judge::judge;
 
 async fn affected(house: &House) -> i64 {
@@ -38,10 +38,10 @@ async fn a_batch_that_comes_while_sending_is_sent_by_the_same_worker_once_it_is_
     let inbox = inbox().await;
     let house = House::scheduled(&Config::to(&inbox), &people(10)).await;
     let running = house.worker(Until::Stopped).await;
-    inbox.until_taken(10).await;
+    took(&inbox, 10).await;
     house.import(C, &people(20)).await;
     house.approve(C).await;
-    inbox.until_taken(20).await;
+    took(&inbox, 20).await;
     let held = &house;
     crate::house::until(|| async move { held.state(C).await.0 == "finished" }).await;
     running.stopped().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use candor::delivery::{Report, Until};
 use candor::smtp::inbox::{Action, Moment, Step};
 
-use crate::house::{C, Config, House, inbox, people, scripted};
+use crate::house::{C, Config, House, inbox, people, scripted, took};
 use crate::judge::judge;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +17,7 @@ async fn after_a_crash_at_any_moment_nobody_is_lost_and_second_copies_are_on_rec
     let mut house = House::scheduled(&config, &people(900)).await;
     for moment in [1, 60, 150, 290, 450, 600] {
         let running = house.worker(Until::Settled).await;
-        inbox.until_taken(moment).await;
+        took(&inbox, moment).await;
         running.crashed().await;
         house = house.again(&config).await;
     }
@@ -40,7 +40,7 @@ async fn what_was_begun_at_a_crash_is_in_doubt_and_the_rest_pending() {
     let config = Config::none().relay("main", &inbox, "connections = 1").delivery("in_doubt = \"hold\"");
     let house = House::scheduled(&config, &people(20)).await;
     let running = house.worker(Until::Settled).await;
-    inbox.until_taken(2).await;
+    took(&inbox, 2).await;
     let held = &house;
     crate::house::until(|| async move {
         let sql = held.sql().await;
@@ -68,7 +68,7 @@ async fn at_sigterm_what_is_on_the_wire_is_finished_and_a_later_worker_sends_the
     let mut house = House::scheduled(&config, &people(600)).await;
     for moment in [1, 100, 300] {
         let running = house.worker(Until::Settled).await;
-        inbox.until_taken(moment).await;
+        took(&inbox, moment).await;
         running.stopped().await;
         assert_eq!(house.count(C, "sending").await + house.count(C, "in-doubt").await, 0);
         judge(&house, &inbox.received(), 600).await;
@@ -121,7 +121,7 @@ async fn a_relay_that_comes_and_goes_while_workers_die_leaves_nobody_out() {
     let mut house = House::scheduled(&config, &people(300)).await;
     for moment in [20, 120, 200] {
         let running = house.worker(Until::Settled).await;
-        inbox.until_taken(moment).await;
+        took(&inbox, moment).await;
         running.crashed().await;
         house = house.again(&config).await;
     }

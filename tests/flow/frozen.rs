@@ -3,7 +3,7 @@
 use candor::approval::{self, ApprovalError};
 use candor::delivery::Until;
 
-use crate::house::{C, Config, House, inbox, paused_for, people};
+use crate::house::{C, Config, House, inbox, paused_for, people, took};
 use crate::judge::judge;
 
 fn changed(config: &Config, what: &str) -> Config {
@@ -42,7 +42,7 @@ async fn a_setting_changed_while_sending_pauses_until_it_is_put_back() {
         let house = House::scheduled(&config, &people(60)).await;
         let already = inbox.counts().taken;
         let running = house.worker(Until::Settled).await;
-        inbox.until_taken(already + 5).await;
+        took(&inbox, already + 5).await;
         running.stopped().await;
         let taken = inbox.counts().taken;
         let house = house.again(&changed(&config, what)).await;

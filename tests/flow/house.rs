@@ -142,6 +142,12 @@ pub async fn scripted(script: impl candor::smtp::inbox::Script + 'static) -> Inb
     Inbox::start(InboxOptions::scripted(script)).await.unwrap()
 }
 
+/// Waits until an inbox has taken so many messages.
+pub async fn took(inbox: &Inbox, messages: u64) {
+    let wait = tokio::time::timeout(AT_MOST, inbox.until_taken(messages));
+    wait.await.unwrap_or_else(|_| panic!("the server has taken {:?}, not {messages}", inbox.counts()));
+}
+
 /// An installation.
 pub struct House {
     pub dir: Arc<TempDir>,

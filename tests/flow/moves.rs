@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use candor::approval;
 use candor::delivery::{Report, Until};
 
-use crate::house::{C, Config, House, inbox, people};
+use crate::house::{C, Config, House, inbox, people, took};
 use crate::judge::judge;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,7 +15,7 @@ async fn after_a_pause_nothing_begins_and_nothing_new_leaves_and_resume_goes_on(
     let mut running = house.worker(Until::Stopped).await;
     let App { store, settings, .. } = &house.app;
     for moment in [50, 300, 600] {
-        inbox.until_taken(moment).await;
+        took(&inbox, moment).await;
         approval::pause(store, &house.app.by(), C).await.unwrap();
         let paused = Instant::now();
         let sql = house.sql().await;
@@ -46,7 +46,7 @@ async fn cancelled_in_full_flow_everybody_is_accepted_cancelled_or_in_doubt() {
     let inbox = inbox().await;
     let house = House::scheduled(&Config::to(&inbox), &people(2_000)).await;
     let running = house.worker(Until::Settled).await;
-    inbox.until_taken(200).await;
+    took(&inbox, 200).await;
     approval::cancel(&house.app.store, &house.app.by(), C).await.unwrap();
     running.ended().await;
     let accepted = house.count(C, "accepted").await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use candor::delivery::Until;
 use candor::smtp::inbox::{Inbox, Received};
 
-use crate::house::{C, Config, House, inbox, people, people_at};
+use crate::house::{C, Config, House, inbox, people, people_at, took};
 use crate::judge::judge;
 
 /// All windows between two messages, by the time that `of` gives.
@@ -32,17 +32,17 @@ fn of_domain(inbox: &Inbox, domain: &str) -> Vec<Received> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_campaigns_rate_holds_also_across_a_restart_and_is_used() {
     let inbox = inbox().await;
-    let config = Config::to(&inbox).only_delivery("rate = \"60/s\"");
+    let config = Config::to(&inbox).only_delivery("rate = \"100/s\"");
     let house = House::scheduled(&config, &people(150)).await;
     let running = house.worker(Until::Settled).await;
-    inbox.until_taken(60).await;
+    took(&inbox, 60).await;
     running.crashed().await;
     let house = house.again(&config).await;
     let before = Instant::now();
     house.send().await;
     assert!(before.elapsed() < Duration::from_secs(4), "it is used: {:?}", before.elapsed());
     let taken = inbox.stop().await;
-    held(&taken, 60.0);
+    held(&taken, 100.0);
     judge(&house, &taken, 150).await;
 }
 
@@ -105,7 +105,7 @@ async fn a_lower_rate_set_while_sending_holds() {
     let config = Config::to(&inbox).only_delivery("rate = \"500/s\"");
     let house = House::scheduled(&config, &people(400)).await;
     let running = house.worker(Until::Stopped).await;
-    inbox.until_taken(100).await;
+    took(&inbox, 100).await;
     let wanted = candor::approval::Wanted { rate: Some("20/s".parse().unwrap()), ..Default::default() };
     let App { store, settings, .. } = &house.app;
     candor::approval::settings(store, settings, &house.app.by(), C, &wanted).await.unwrap();

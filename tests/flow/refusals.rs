@@ -7,7 +7,7 @@ use candor::domain::outcome::Phase;
 use candor::smtp::inbox::script::{first, for_mailbox};
 use candor::smtp::inbox::{Action, Moment, Step};
 
-use crate::house::{C, Config, House, inbox, people, scripted, until};
+use crate::house::{C, Config, House, inbox, people, scripted, took, until};
 use crate::judge::judge;
 
 const SECOND: &str = "p2@example.org";
@@ -137,13 +137,13 @@ async fn a_share_of_failures_pauses_the_campaign_and_counts_anew_after_resume() 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_pauses_after_so_many_also_across_a_restart() {
     let inbox = inbox().await;
-    let config = Config::to(&inbox).only_delivery("rate = \"40/s\"");
+    let config = Config::to(&inbox).only_delivery("rate = \"120/s\"");
     let house = House::new(&config).await;
     house.approved(C, &people(100)).await;
     let request = candor::approval::ScheduleRequest { canary: Some(30), ..house.request() };
     house.schedule(C, &request).await.unwrap();
     let running = house.worker(Until::Settled).await;
-    inbox.until_taken(10).await;
+    took(&inbox, 10).await;
     running.stopped().await;
     let house = house.again(&config).await;
     house.send().await;
@@ -162,7 +162,7 @@ async fn a_recipient_whose_relay_hangs_up_before_the_354_does_not_hold_back_the_
         _ => Action::Default,
     })
     .await;
-    let house = House::scheduled(&Config::to(&inbox).delivery("give_up_after = \"2s\""), &people(50)).await;
+    let house = House::scheduled(&Config::to(&inbox).delivery("give_up_after = \"1s\""), &people(50)).await;
     let running = house.worker(Until::Settled).await;
     let house = &house;
     until(|| async move { house.count(C, "accepted").await == 49 }).await;

@@ -5,7 +5,7 @@ use candor::domain::outcome::Phase;
 use candor::smtp::inbox::script::{always, first};
 use candor::smtp::inbox::{Action, Inbox, InboxOptions, InboxTls};
 
-use crate::house::{C, Config, House, inbox, paused_for, people, scripted};
+use crate::house::{C, Config, House, inbox, paused_for, people, scripted, took};
 use crate::judge::judge;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +32,7 @@ async fn a_relay_that_refuses_connections_is_set_aside_and_comes_back_and_everyb
     let inbox = inbox().await;
     let house = House::scheduled(&Config::to(&inbox), &people(400)).await;
     let mut running = house.worker(Until::Settled).await;
-    inbox.until_taken(20).await;
+    took(&inbox, 20).await;
     inbox.set_available(false).await.unwrap();
     running.hears(|report| matches!(report, Report::RelayAside { .. })).await;
     inbox.set_available(true).await.unwrap();

@@ -8,7 +8,7 @@ use candor::clock::{Clock, ManualClock};
 use candor::delivery::{Report, Until};
 use chrono::{DateTime, Utc};
 
-use crate::house::{C, Config, House, inbox, paused_for, people};
+use crate::house::{C, Config, House, inbox, paused_for, people, took};
 use crate::judge::judge;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -105,7 +105,7 @@ async fn a_window_that_closes_in_full_flow_stops_what_has_not_begun() {
     let request = ScheduleRequest { window: Some("09:00-20:00".parse().unwrap()), ..house.request() };
     house.schedule(C, &request).await.unwrap();
     let mut running = house.worker(Until::Settled).await;
-    inbox.until_taken(100).await;
+    took(&inbox, 100).await;
     clock.set(at("2026-07-16T00:00:00Z"));
     let closed = std::time::Instant::now();
     running.hears(|report| matches!(report, Report::Waiting { .. })).await;
@@ -128,7 +128,7 @@ async fn a_clock_that_goes_back_sends_nothing_twice_and_nothing_early() {
     house.approved(C, &people(1_000)).await;
     house.schedule(C, &house.request()).await.unwrap();
     let mut running = house.worker(Until::Settled).await;
-    inbox.until_taken(50).await;
+    took(&inbox, 50).await;
     clock.set(at("2026-07-14T12:00:00Z"));
     running.hears(|report| matches!(report, Report::Finished { .. })).await;
     running.ended().await;

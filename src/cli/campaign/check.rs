@@ -76,24 +76,30 @@ pub(super) async fn run_check(app: &App, campaign: &str, context: &Context) -> a
 
 fn show(app: &App, result: &CheckResult, forecast: &Forecast, context: &Context) -> anyhow::Result<()> {
     let output = &context.output;
-    let rows: Vec<Vec<String>> = result
-        .rules
-        .iter()
-        .map(|rule| {
-            let verdict = if rule.ok { "ok" } else { rule.severity.as_str() };
-            let locale = rule.locale.clone().unwrap_or_default();
-            vec![verdict.to_owned(), rule.rule.clone(), locale, rule.detail.clone()]
-        })
-        .collect();
-    output.table(&["", "rule", "locale", "what was found"], &rows)?;
+    output.table(&["result", "rule", "language", "what was found"], &rule_rows(result))?;
     for failure in result.render_failures.iter().take(FAILURES_SHOWN_MAX) {
         output.line(&format!("{} cannot be rendered: {}", failure.reference, failure.error))?;
     }
     let (rendered, failed) = (grouped(result.rendered.unsigned_abs()), grouped(result.failed.unsigned_abs()));
-    output.line(&format!("{rendered} rendered, {failed} could not be"))?;
+    output.line(&format!("{rendered} messages rendered, {failed} could not be rendered"))?;
     if let (Some(rate), Some(end)) = (forecast.rate_per_second, forecast.expected_end_ms) {
         let end = both_times(end, app.settings.organization.time_zone);
-        output.line(&format!("at {rate}/s it ends at about {end}"))?;
+        output.line(&format!("at {rate} a second it would end at about {end}"))?;
     }
-    Ok(output.line(if result.ok { "ok: it can be submitted" } else { "not ok: mend the errors first" })?)
+    Ok(output.line(if result.ok { "ok: it can be submitted and sent" } else { "not ok: mend the errors first" })?)
+}
+
+/// A line for each finding; the same finding in several languages is one line.
+fn rule_rows(result: &CheckResult) -> Vec<Vec<String>> {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for rule in &result.rules {
+        let verdict = if rule.ok { "ok" } else { rule.severity.as_str() };
+        let locale = rule.locale.as_deref().unwrap_or("all");
+        let same = rows.iter_mut().find(|row| row[0] == verdict && row[1] == rule.rule && row[3] == rule.detail);
+        match same {
+            Some(row) => row[2] = format!("{}, {locale}", row[2]),
+            None => rows.push(vec![verdict.to_owned(), rule.rule.clone(), locale.to_owned(), rule.detail.clone()]),
+        }
+    }
+    rows
 }

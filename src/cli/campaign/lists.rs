@@ -3,12 +3,14 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use chrono::DateTime;
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::super::context::Context;
 use super::super::exit::DONE;
-use super::super::output::grouped;
+use super::super::output::{both_times, grouped};
 use super::Named;
 use crate::app::{App, sample};
 use crate::audience::cells;
@@ -34,17 +36,17 @@ pub struct RecipientsArgs {
     /// The campaign
     #[arg(value_name = "C")]
     campaign: String,
-    /// Only in these states
+    /// Only in these states, such as accepted or in-doubt; may be repeated
     #[arg(long = "state", value_name = "S")]
     states: Vec<RecipientState>,
-    /// Only with these classes
+    /// Only with these classes of failure, such as bad-address; may be repeated
     #[arg(long = "class", value_name = "K")]
     classes: Vec<FailureClass>,
-    /// Only of these jurisdictions
+    /// Only of these jurisdictions, such as US-CA; may be repeated
     #[arg(long = "jurisdiction", value_name = "J")]
     jurisdictions: Vec<String>,
-    /// How it is written
-    #[arg(long, value_enum, default_value = "table")]
+    /// table, csv (safe to open in a spreadsheet) or jsonl (one JSON document a line)
+    #[arg(long, value_enum, default_value = "table", hide_possible_values = true)]
     format: Format,
     /// Write it to a file, readable by its owner only
     #[arg(long, value_name = "FILE")]
@@ -57,7 +59,7 @@ pub struct FailuresArgs {
     /// The campaign
     #[arg(value_name = "C")]
     campaign: String,
-    /// Only with these classes
+    /// Only with these classes of failure, such as bad-address; may be repeated
     #[arg(long = "class", value_name = "K")]
     classes: Vec<FailureClass>,
 }
@@ -78,6 +80,7 @@ const UNREACHED_COLUMNS: [&str; 5] = ["ref", "email", "state", "reason", "next s
 
 pub async fn campaigns(context: &Context) -> anyhow::Result<u8> {
     let app = context.reader().await?;
+    let zone = app.settings.organization.time_zone;
     let list = views::campaigns(&app.store).await?;
     if context.output.json {
         context.output.json_lines(list)?;
@@ -87,7 +90,8 @@ pub async fn campaigns(context: &Context) -> anyhow::Result<u8> {
             .map(|row| {
                 let state = row.reason.map_or(row.state.clone(), |reason| format!("{} ({reason})", row.state));
                 let (audience, told) = (grouped(row.audience.unsigned_abs()), grouped(row.told.unsigned_abs()));
-                vec![row.campaign, state, audience, told, row.created_at]
+                let created = shown_time(&row.created_at, zone);
+                vec![row.campaign, state, audience, told, created]
             })
             .collect();
         context.output.table(&["campaign", "state", "audience", "told", "created"], &rows)?;
@@ -97,6 +101,7 @@ pub async fn campaigns(context: &Context) -> anyhow::Result<u8> {
 
 pub async fn batches(args: &Named, context: &Context) -> anyhow::Result<u8> {
     let app = context.reader().await?;
+    let zone = app.settings.organization.time_zone;
     let list = views::batches(&app.store, &args.campaign).await?;
     if context.output.json {
         context.output.json_lines(list)?;
@@ -106,13 +111,19 @@ pub async fn batches(args: &Named, context: &Context) -> anyhow::Result<u8> {
             .map(|row| {
                 let counts = [row.people, row.duplicates, row.rejected].map(|count| grouped(count.unsigned_abs()));
                 let [people, duplicates, rejected] = counts;
-                vec![row.batch.to_string(), row.state, row.kind, people, duplicates, rejected, row.created_at]
+                let created = shown_time(&row.created_at, zone);
+                vec![row.batch.to_string(), row.state, row.kind, people, duplicates, rejected, created]
             })
             .collect();
         let headings = ["batch", "state", "from", "people", "duplicates", "rejected", "created"];
         context.output.table(&headings, &rows)?;
     }
     Ok(DONE)
+}
+
+/// A view's time as people read it; a text that is no time stays as it is.
+fn shown_time(text: &str, zone: Tz) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(|_| text.to_owned(), |at| both_times(at.timestamp_millis(), zone))
 }
 
 pub async fn recipients(args: RecipientsArgs, context: &Context) -> anyhow::Result<u8> {
@@ -142,7 +153,7 @@ async fn pages(app: &App, campaign: &str, filter: &RecipientFilter, sheet: &mut 
     let mut after = 0;
     loop {
         let (rows, next) = views::recipients(&app.store, campaign, filter, after).await?;
-        sheet.page(&rows, recipient_cells)?;
+        sheet.page(&rows, if sheet.is_drawn() { recipient_row } else { recipient_cells })?;
         match next {
             Some(next) if !sheet.is_closed() => after = next,
             _ => break,
@@ -174,6 +185,17 @@ fn recipient_cells(row: &RecipientView) -> Vec<String> {
     vec![row.reference.clone(), row.email.clone(), row.state.clone(), text(&row.class), code, attempts, reply]
 }
 
+/// The same in less room: most servers repeat the enhanced code in their words.
+fn recipient_row(row: &RecipientView) -> Vec<String> {
+    let mut cells = recipient_cells(row);
+    if let (Some(code), Some(enhanced), Some(reply)) = (row.code, &row.enhanced, &row.reply)
+        && reply.starts_with(enhanced.as_str())
+    {
+        cells[4] = code.to_string();
+    }
+    cells
+}
+
 fn unreached_cells(row: &Unreached) -> Vec<String> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     vec![text(&row.reference), text(&row.email), row.state.clone(), row.reason.clone(), row.next_step.clone()]
@@ -198,6 +220,11 @@ impl<'a> Sheet<'a> {
         let format = if context.output.json { Format::Jsonl } else { format };
         let file = path.map(sample::create_private).transpose()?.map(std::io::BufWriter::new);
         Ok(Self { context, format, headings, file, is_begun: false })
+    }
+
+    /// Whether it is drawn for a terminal.
+    fn is_drawn(&self) -> bool {
+        self.format == Format::Table && self.file.is_none() && self.context.output.terminal
     }
 
     fn is_closed(&self) -> bool {

@@ -44,7 +44,7 @@ pub enum CampaignCommand {
     Source(people::SourceArgs),
     /// Show one recipient's message as it would leave
     Preview(PreviewArgs),
-    /// Render everybody and apply the rules; nothing is sent
+    /// Render every message and apply the rules; nothing is sent
     Check(check::CheckArgs),
     /// Hand the campaign, or a batch, to the approvers
     Submit(ReviewArgs),
@@ -56,23 +56,25 @@ pub enum CampaignCommand {
     Batches(Named),
     /// Take out a batch that is not approved
     Withdraw(people::WithdrawArgs),
-    /// Say when it starts
+    /// Approve if need be, and say when it starts
     Schedule(moves::ScheduleArgs),
-    /// Stop it until it is resumed
+    /// Stop the sending until it is resumed
     Pause(moves::PauseArgs),
-    /// Go on with it
+    /// Go on with a paused campaign
     Resume(Named),
-    /// End it for good
+    /// End a campaign for good
+    #[command(after_help = "Whoever has not been sent to never will be.")]
     Cancel(Named),
-    /// How it stands
+    /// Show how a campaign stands
+    #[command(after_help = "People by state, failures by class, times.")]
     Status(Named),
-    /// List its recipients
+    /// List the recipients with state, class and reply
     Recipients(lists::RecipientsArgs),
     /// List who failed, bounced, is in doubt or deferred
     Failures(lists::FailuresArgs),
     /// List everybody not told, with reason and next step
     Unreached(lists::UnreachedArgs),
-    /// Try those again who were not reached
+    /// Try those again who failed or bounced, and nobody else
     Rerun(RerunArgs),
 }
 
@@ -138,10 +140,10 @@ pub struct RerunArgs {
     /// The campaign
     #[arg(value_name = "C")]
     campaign: String,
-    /// Only these classes of failure
+    /// Only these classes of failure, such as mailbox-full; may be repeated
     #[arg(long = "class", value_name = "K")]
     classes: Vec<FailureClass>,
-    /// Only these states: failed, in-doubt, bounced, suppressed [default: failed, bounced]
+    /// Only these states: failed, bounced, in-doubt or suppressed [default: failed and bounced]
     #[arg(long = "state", value_name = "S")]
     states: Vec<RecipientState>,
     /// Only recipients of this domain

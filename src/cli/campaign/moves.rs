@@ -63,7 +63,7 @@ pub async fn approve(args: &ReviewArgs, context: &Context) -> anyhow::Result<u8>
     let app = context.writer().await?;
     let comment = args.comment.as_deref();
     approval::approve(&app.store, &app.settings, &app.by(), &args.campaign, args.batch, comment, 0).await?;
-    context.output.note("no user exists: the ledger says that nobody other than this account looked");
+    context.output.note("this version has no users yet: the ledger says that nobody but this account has looked");
     say_state(&app, &args.campaign, context).await
 }
 
@@ -93,9 +93,9 @@ pub async fn on_their_own(app: &App, campaign: &str, context: &Context) -> anyho
     }
     if matches!(state, CampaignState::Draft | CampaignState::InReview) {
         approval::approve(&app.store, &app.settings, &app.by(), campaign, None, None, 0).await?;
-        context
-            .output
-            .note("no user exists: it was approved without anybody else having looked, and the ledger says so");
+        context.output.note(
+            "this version has no users yet: it was approved without anybody else having looked, and the ledger says so",
+        );
     }
     Ok(())
 }
@@ -182,7 +182,10 @@ pub async fn schedule(args: &ScheduleArgs, context: &Context) -> anyhow::Result<
         ))?;
     }
     if !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or send it now with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or send it now with `candor send {} --now`",
+            args.campaign
+        ));
     }
     Ok(DONE)
 }
@@ -211,7 +214,10 @@ pub async fn resume(args: &Named, context: &Context) -> anyhow::Result<u8> {
     let app = context.writer().await?;
     let state = approval::resume(&app.store, &app.settings, &app.by(), &args.campaign).await?;
     if !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or go on with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or go on with `candor send {}`",
+            args.campaign
+        ));
     }
     say(context, &args.campaign, state.as_str())
 }
@@ -245,7 +251,7 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         }))?;
         return Ok(DONE);
     }
-    if args.dry_run {
+    if args.dry_run && plan.moved > 0 {
         let rows =
             plan.people.into_iter().map(|(reference, state, class)| vec![reference, state, class.unwrap_or_default()]);
         context.output.table(&["ref", "state", "class"], &rows.collect::<Vec<_>>())?;
@@ -253,6 +259,9 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
     let (verb, people) =
         (if args.dry_run { "would be tried" } else { "are tried" }, grouped(plan.moved.unsigned_abs()));
     context.output.line(&format!("{people} people {verb} again"))?;
+    if plan.moved == 0 && plan.skipped == 0 {
+        context.output.note("nobody failed or bounced; --state in-doubt or --state suppressed name others");
+    }
     if plan.skipped > 0 {
         context.output.note(&format!(
             "{} left alone: their address does not work; --force tries them all the same",
@@ -263,7 +272,10 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
         context.output.note(&format!("{} of them are in doubt and may get the notice twice", plan.twice));
     }
     if plan.moved > 0 && !args.dry_run && !app.has_worker()? {
-        context.output.note("no worker is running: start one with `candor run`, or send with `candor send`");
+        context.output.note(&format!(
+            "no worker is running: start one with `candor run`, or send with `candor send {}`",
+            args.campaign
+        ));
     }
     Ok(DONE)
 }

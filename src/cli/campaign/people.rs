@@ -146,7 +146,7 @@ pub async fn import(args: ImportArgs, context: &Context) -> anyhow::Result<u8> {
     if context.output.json {
         context.output.json_document(&Document::of(&imported, args.dry_run))?;
     } else {
-        table(context, &imported)?;
+        table(context, &args.campaign, &imported)?;
     }
     if let Some(path) = args.rejects.filter(|_| counts.rejected > 0) {
         context.output.note(&format!("rejected rows are in {}: correct them and import that file", path.display()));
@@ -187,19 +187,19 @@ fn explain(context: &Context, imported: &Imported, again: bool) {
     }
 }
 
-fn table(context: &Context, imported: &Imported) -> anyhow::Result<()> {
+fn table(context: &Context, campaign: &str, imported: &Imported) -> anyhow::Result<()> {
     let counts = &imported.counts;
     let rows: Vec<Vec<String>> = [
-        ("rows", counts.rows),
         ("imported", counts.imported),
         ("duplicates", counts.duplicates),
         ("suppressed", counts.suppressed),
         ("rejected", counts.rejected),
+        ("in all", counts.rows),
     ]
     .into_iter()
     .map(|(name, count)| vec![name.to_owned(), grouped(count.unsigned_abs())])
     .collect();
-    context.output.table(&["", "people"], &rows)?;
+    context.output.table(&["outcome", "rows"], &rows)?;
     if !imported.rejects.is_empty() {
         let rows: Vec<Vec<String>> = imported
             .rejects
@@ -217,7 +217,9 @@ fn table(context: &Context, imported: &Imported) -> anyhow::Result<()> {
         }
     }
     if let Some(batch) = imported.batch {
-        context.output.note(&format!("batch {batch} waits"));
+        context.output.note(&format!(
+            "they are batch {batch}, which waits for approval; next: `candor campaign check {campaign}`"
+        ));
     }
     Ok(())
 }

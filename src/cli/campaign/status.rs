@@ -29,7 +29,7 @@ pub fn show(app: &App, status: &Status, context: &Context) -> anyhow::Result<()>
     let [affected, audience, told] = [status.affected, status.audience, status.told].map(|n| grouped(n.unsigned_abs()));
     output.line(&format!("{affected} affected, {audience} in the audience, {told} told"))?;
     if status.rejected > 0 {
-        output.line(&format!("{} rows of the list could not be taken", grouped(status.rejected.unsigned_abs())))?;
+        output.line(&format!("{} rows of the list could not be imported", grouped(status.rejected.unsigned_abs())))?;
     }
     let bars: Vec<Bar> = RecipientState::ALL
         .iter()
@@ -54,11 +54,14 @@ pub fn show(app: &App, status: &Status, context: &Context) -> anyhow::Result<()>
     ];
     for (what, at) in times {
         if let Some(at) = at {
-            output.line(&format!("{what} {}", both_times(at, zone)))?;
+            output.line(&format!("{what:<12}  {}", both_times(at, zone)))?;
         }
     }
     if let Some(rate) = status.messages_per_second {
-        output.line(&format!("{} attempts, {rate} accepted a second", grouped(status.attempts.unsigned_abs())))?;
+        output.line(&format!(
+            "{} attempts, {rate} messages accepted a second",
+            grouped(status.attempts.unsigned_abs())
+        ))?;
     }
     for batch in status.batches.iter().filter(|batch| batch.state != "approved") {
         let people = grouped(batch.people.unsigned_abs());

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::cli::output::{Meaning, Output};
+use crate::cli::output::{Meaning, Output, wrapped};
 use crate::domain::text::escape_controls;
 
 /// Columns before a step's text: its number and its name.
@@ -145,29 +145,6 @@ impl<'a> Story<'a> {
     fn raw(&self, text: &str) -> io::Result<()> {
         if self.is_shown() { self.output.bytes(text.as_bytes()) } else { Ok(()) }
     }
-}
-
-/// Lines of words: the first begins at the column `first`, the others at `indent`, none goes past `width` unless one word
-/// does.
-fn wrapped(text: &str, first: usize, indent: usize, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut columns = first;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        let Some(line) = lines.last_mut() else { break };
-        if line.is_empty() {
-            line.push_str(word);
-            columns += length;
-        } else if columns + 1 + length > width {
-            lines.push(word.to_owned());
-            columns = indent + length;
-        } else {
-            line.push(' ');
-            line.push_str(word);
-            columns += 1 + length;
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 
 use super::story::Story;
-use super::{CAMPAIGN, counted, letter};
+use super::{CAMPAIGN, counted};
 use crate::app::sandbox::{Sandbox, Unreached};
 use crate::audience::Imported;
-use crate::cli::output::{Bar, Meaning, grouped, shell_word};
+use crate::cli::output::{Bar, Meaning, grouped, program};
 use crate::domain::campaign::CampaignState;
 use crate::domain::outcome::FailureClass;
 use crate::domain::recipient::RecipientState;
@@ -178,14 +178,15 @@ impl Summary {
     fn show_commands(&self, story: &Story<'_>) -> anyhow::Result<()> {
         story.heading("Look further")?;
         let config = shell_word(&self.folder.join("candor.toml").display().to_string());
+        let program = shell_word(&program());
         for command in [
             format!("campaign status {CAMPAIGN}"),
             format!("campaign failures {CAMPAIGN}"),
             format!("campaign recipients {CAMPAIGN}"),
-            format!("campaign preview {CAMPAIGN} --ref {}", letter::REFERENCE),
+            format!("campaign preview {CAMPAIGN}"),
             format!("audit log --campaign {CAMPAIGN}"),
         ] {
-            story.line(&format!("candor --config {config} {command}"))?;
+            story.line(&format!("{program} --config {config} {command}"))?;
         }
         let mail = self.folder.join("mail");
         story.text(&format!("Each message that the inbox took is an .eml file in {}", mail.display()))?;
@@ -252,4 +253,12 @@ fn names(people: &[&Unreached]) -> String {
         text += &format!(" and {} more", grouped((people.len() - NAMES_MAX) as u64));
     }
     text
+}
+
+/// A path as it can be typed into a shell.
+fn shell_word(path: &str) -> String {
+    if path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c)) {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
