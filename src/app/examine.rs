@@ -2,11 +2,17 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
-use super::{Access, OTHERS, read_key};
-use crate::config::{Database, RelayKind, Settings};
+use super::{Access, AppError, OTHERS, read_key};
+use crate::config::{Database, Relay, RelayKind, Settings};
 use crate::delivery::{NamedRelay, probe};
+use crate::ledger::key::KeyError;
 use crate::store::Store;
+
+/// A relay that has not answered by then would not do for a campaign either; RFC 5321's own limits are minutes for each
+/// phase, too long for somebody who waits at a terminal.
+const PROBE_MAX: Duration = Duration::from_secs(45);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,34 +41,35 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![
         Finding::new("configuration", settings.refuse_unsupported().map(|()| file).map_err(|error| error.to_string())),
         Finding::new("from", from(settings)),
-        Finding::new("signing key", key(&settings.ledger.key_file)),
-        Finding::new("database", database(&settings.database).await),
+        Finding::new("signing key", key(settings)),
+        Finding::new("database", database(settings).await),
     ];
     if settings.relays.is_empty() {
         let words = "none: add [relays.main] with a url; until then nothing is ever sent";
         findings.push(Finding::new("relay", Err(words.to_owned())));
     }
     for relay in &settings.relays {
-        let hello = super::hello();
-        let named = NamedRelay::new(relay, &settings.delivery.timeouts, &hello);
-        let found = match named {
-            Ok(named) => probe(&named).await.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        let words = found.map(|probe| {
-            if matches!(relay.kind, RelayKind::Folder(_)) {
-                return format!("{}: a folder that gets an .eml file for each message; nothing is sent", probe.target);
-            }
-            let tls = probe.tls.unwrap_or_else(|| "without TLS".to_owned());
-            let login = match probe.authenticated {
-                Some(_) => "signed in",
-                None => "without sign-in",
-            };
-            format!("{}: {tls}, {login}, {}", probe.target, probe.extensions.join(" "))
-        });
-        findings.push(Finding::new(format!("relay {}", relay.name), words));
+        findings.push(Finding::new(format!("relay {}", relay.name), reached(settings, relay).await));
     }
     findings
+}
+
+async fn reached(settings: &Settings, relay: &Relay) -> Result<String, String> {
+    let named = NamedRelay::new(relay, &settings.delivery.timeouts, &super::hello());
+    let named = named.map_err(|error| error.to_string())?;
+    let answer = tokio::time::timeout(PROBE_MAX, probe(&named)).await;
+    let silent = || {
+        let seconds = PROBE_MAX.as_secs();
+        format!("no answer within {seconds} s: see its url, and whether a firewall lets this machine reach it")
+    };
+    let probe = answer.map_err(|_| silent())?.map_err(|error| error.to_string())?;
+    if matches!(relay.kind, RelayKind::Folder(_)) {
+        return Ok(format!("{}: a folder that gets an .eml file for each message; nothing is sent", probe.target));
+    }
+    let tls = probe.tls.unwrap_or_else(|| "without TLS".to_owned());
+    let login = if probe.authenticated.is_some() { "signed in" } else { "without sign-in" };
+    let announced = if probe.extensions.is_empty() { "no extensions".to_owned() } else { probe.extensions.join(" ") };
+    Ok(format!("{}: {tls}, {login}, {announced}", probe.target))
 }
 
 fn from(settings: &Settings) -> Result<String, String> {
@@ -72,16 +79,23 @@ fn from(settings: &Settings) -> Result<String, String> {
     from.map(|from| from.mailbox.reveal()).ok_or_else(missing)
 }
 
-fn key(path: &Path) -> Result<String, String> {
+fn key(settings: &Settings) -> Result<String, String> {
+    let (path, origin) = (&settings.ledger.key_file, &settings.ledger.origin);
     if !path.exists() {
         return Ok(format!("{} will be made by the first command that writes", path.display()));
     }
     let key = read_key(path).map_err(|error| error.to_string())?;
+    if key.name() != origin {
+        let error = KeyError::OtherOrigin { found: key.name().to_owned(), wanted: origin.clone() };
+        return Err(format!("{}: {error}", path.display()));
+    }
     Ok(format!("{}: {}", path.display(), key.verifier_line()))
 }
 
-async fn database(database: &Database) -> Result<String, String> {
-    let Database::Sqlite(path) = database else { return Err("this version keeps its data in SQLite only".to_owned()) };
+async fn database(settings: &Settings) -> Result<String, String> {
+    let Database::Sqlite(path) = &settings.database else {
+        return Err("this version keeps its data in SQLite only".to_owned());
+    };
     if !path.exists() {
         return Ok(format!("{} will be made by the first command that writes", path.display()));
     }
@@ -90,7 +104,70 @@ async fn database(database: &Database) -> Result<String, String> {
         return Err(format!("{0} can be read by others: run `chmod 600 {0}`", path.display()));
     }
     let store = Store::open(path, Access::Read).await.map_err(|error| error.to_string())?;
-    let campaigns = store.campaigns().await.map_err(|error| error.to_string())?.len();
+    let held = held(&store, path, &settings.ledger.key_file).await;
     store.close().await;
-    Ok(format!("{}: {campaigns} campaign(s)", path.display()))
+    held
+}
+
+async fn held(store: &Store, path: &Path, key_file: &Path) -> Result<String, String> {
+    let is_empty = store.ledger_is_empty().await.map_err(|error| error.to_string())?;
+    if !is_empty && !key_file.exists() {
+        return Err(AppError::KeyMissing(key_file.to_owned()).to_string());
+    }
+    let campaigns = store.campaigns().await.map_err(|error| error.to_string())?.len();
+    let campaigns = if campaigns == 1 { "one campaign".to_owned() } else { format!("{campaigns} campaigns") };
+    Ok(format!("{}: {campaigns}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{App, make_key};
+    use super::*;
+    use crate::domain::event::EntryKind;
+    use crate::ledger::entry::{Actor, Draft};
+
+    fn settings(text: &str, folder: &Path) -> Settings {
+        Settings::from_text(text, &folder.join("candor.toml"), &[]).unwrap()
+    }
+
+    fn is_ok(findings: &[Finding], what: &str) -> bool {
+        findings.iter().find(|finding| finding.what == what).unwrap().is_ok
+    }
+
+    #[tokio::test]
+    async fn an_empty_folder_lacks_a_sender_and_a_relay_and_nothing_is_made_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let findings = examine(&settings("", folder.path())).await;
+        let verdicts = ["configuration", "from", "signing key", "database", "relay"].map(|what| is_ok(&findings, what));
+        assert_eq!(verdicts, [true, false, true, true, false]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_nobody_answers_for_is_wrong_and_a_folder_is_fine() {
+        let folder = tempfile::tempdir().unwrap();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let text = format!("[relays.a]\nurl = \"smtp://{closed}\"\n[relays.b]\nurl = \"folder:out\"\n");
+        let findings = examine(&settings(&text, folder.path())).await;
+        assert!(!is_ok(&findings, "relay a") && is_ok(&findings, "relay b"), "{findings:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_origin_is_wrong_and_so_is_a_ledger_without_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = settings("[ledger]\norigin = \"example.com/a\"", folder.path());
+        let file = &settings.ledger.key_file;
+        make_key(file, "example.com/b").unwrap();
+        assert!(!is_ok(&examine(&settings).await, "signing key"));
+        std::fs::remove_file(file).unwrap();
+        let app = App::open(settings.clone(), Access::Write).await.unwrap();
+        let draft = Draft::new(EntryKind::RelayBack, &Actor::Worker, None).with("relay", "main");
+        let mut tx = app.store.begin().await.unwrap();
+        tx.append(0, vec![draft]).await.unwrap();
+        tx.commit().await.unwrap();
+        let findings = examine(&settings).await;
+        assert!(is_ok(&findings, "signing key") && is_ok(&findings, "database"), "{findings:?}");
+        std::fs::remove_file(file).unwrap();
+        assert!(!is_ok(&examine(&settings).await, "database"));
+    }
 }

@@ -5,16 +5,14 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use chrono::DateTime;
-use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::context::Context;
 use super::exit::DONE;
+use super::moment::moment;
 use super::output::both_times_to_the_second;
 use crate::app::App;
-use crate::domain::when::{WhenError, parse_at};
 use crate::views::{self, LogFilter};
 
 /// How often `--follow` looks for more: what others commit is shown as soon as a worker would see it.
@@ -27,7 +25,8 @@ const NOT_SHOWN: [&str; 7] = ["seq", "at", "kind", "actor", "campaign", "account
 /// The tamper-evident record of everything that happened.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Show the entries, oldest first; with --json, each byte for byte as it was hashed
+    /// Show the ledger, oldest entry first
+    #[command(after_help = "With --json each line is an entry, byte for byte as it was hashed.")]
     Log(LogArgs),
 }
 
@@ -52,7 +51,7 @@ pub struct LogArgs {
 pub async fn run(command: AuditCommand, context: &Context) -> anyhow::Result<u8> {
     let AuditCommand::Log(args) = command;
     let app = context.reader().await?;
-    let since = args.since.as_deref().map(|text| since(text, app.settings.organization.time_zone)).transpose()?;
+    let since = args.since.as_deref().map(|text| moment(text, app.settings.organization.time_zone)).transpose()?;
     let filter = LogFilter { campaign: args.campaign, reference: args.reference, since };
     let mut seq = 0;
     loop {
@@ -87,17 +86,6 @@ async fn show(entry: &[u8], seq: i64, at: i64, app: &App, context: &Context) -> 
     let (kind, campaign) = (text("kind"), text("campaign"));
     let line = format!("{seq:>6}  {time}  {kind:<20}  {campaign}  by {actor}  {}", details(&fields));
     Ok(output.line(line.trim_end())?)
-}
-
-/// Reads what `--at` reads, what this program prints (RFC 3339 with milliseconds), and a day alone.
-fn since(text: &str, zone: Tz) -> Result<i64, WhenError> {
-    let text = text.trim();
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.timestamp_millis());
-    }
-    let is_day = text.parse::<chrono::NaiveDate>().is_ok();
-    let at = if is_day { parse_at(&format!("{text}T00:00"), zone)? } else { parse_at(text, zone)? };
-    Ok(at.utc.timestamp_millis())
 }
 
 /// What an entry says besides who, when and what: `name=value`, hashes shortened.
@@ -139,17 +127,6 @@ mod tests {
         let fields: Map<String, Value> = serde_json::from_value(entry).unwrap();
         let line = details(&fields);
         assert_eq!(line, r#"batches=[{"batch":1,"rows":"ffffffffffff…"}] notice=0123456789ab… relay=main"#);
-    }
-
-    #[test]
-    fn since_is_a_day_a_time_as_for_at_or_a_time_as_this_program_prints_it() {
-        let read = |text: &str| since(text, chrono_tz::America::New_York).unwrap();
-        let noon = 1_522_944_000_000;
-        for text in ["2018-04-05T16:00:00.000Z", "2018-04-05T12:00", "2018-04-05T18:00[Europe/Berlin]"] {
-            assert_eq!(read(text), noon, "{text}");
-        }
-        assert_eq!(read("2018-04-05"), noon - 12 * 3_600_000);
-        assert!(since("yesterday", Tz::UTC).is_err());
     }
 }
 

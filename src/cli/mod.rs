@@ -10,7 +10,9 @@ pub mod demo;
 mod doctor;
 mod exit;
 mod follow;
+mod help;
 mod init;
+mod moment;
 pub mod output;
 mod plot;
 pub mod progress;
@@ -27,30 +29,15 @@ use clap::{Parser, Subcommand};
 use crate::config;
 use crate::telemetry;
 use context::Context;
+pub use help::command;
 use output::Output;
-
-/// Shown under the list of commands.
-const EXAMPLE: &str = "\
-A first look:
-  candor demo                                       the whole way once, in a sandbox
-By hand:
-  candor init                                       a folder to start from; then fill in candor.toml
-  candor doctor                                     is everything in place, does the relay answer?
-  candor campaign create spring --incident incident.toml --notice notice
-  candor campaign import spring audience.csv
-  candor campaign check spring                      every message, held against the rules
-  candor campaign preview spring --ref C-0001
-  candor send spring                                asks for the number of people first
-  candor campaign status spring
-Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration,
-            3 done, but not for everybody, 5 refused";
 
 /// Heads those options that each command has, below its own.
 const EVERYWHERE: &str = "Options of every command";
 
 /// Tells every customer affected by an incident, and can prove it.
 #[derive(Debug, Parser)]
-#[command(name = "candor", version, after_help = EXAMPLE, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "candor", version, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
     /// The configuration file [default: CANDOR_CONFIG, else ./candor.toml]
     #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
@@ -70,18 +57,28 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show the whole way in a sandbox: sample incident, built-in inbox
+    /// Show a whole campaign in a sandbox; nothing leaves
     Demo(demo::DemoArgs),
-    /// Make a folder to start from: candor.toml, signing key, sample incident, notice and audience
+    /// Make a folder to start from
+    #[command(
+        after_help = "It gets a commented candor.toml, a signing key, and a sample incident, notice and audience. Nothing is written over."
+    )]
     Init(init::InitArgs),
-    /// Check configuration, database, key and relays; send nothing
+    /// Check configuration, database, key and relays
+    #[command(after_help = "Nothing is changed and nothing is sent.")]
     Doctor,
     /// Make, fill, check, approve, schedule and watch campaigns
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
-    /// Send a campaign in the foreground, until nobody is pending
+    /// Send in the foreground, until nobody is pending
+    #[command(
+        after_help = "Goes on where a dead worker stopped. Where a worker runs on this database already, it starts the campaign there and follows it."
+    )]
     Send(send::SendArgs),
-    /// Run the worker: it starts what is scheduled, sends, and tries again, until it is stopped
+    /// Run the worker, which starts, sends and tries again
+    #[command(
+        after_help = "It starts what is scheduled, sends, tries again what was put off, and reads lists again, until it is stopped."
+    )]
     Run(run::RunArgs),
     /// Keep addresses and domains from being mailed
     #[command(subcommand)]

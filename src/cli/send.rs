@@ -8,7 +8,7 @@ use super::campaign::{Asked, ask_for_people, on_their_own, show_status};
 use super::context::Context;
 use super::exit::{DONE, FAILED, NOT_EVERYBODY};
 use super::follow::Follow;
-use super::output::both_times;
+use super::output::{both_times, grouped};
 use crate::app::App;
 use crate::approval::{self, ScheduleRequest};
 use crate::delivery::Until;
@@ -163,6 +163,7 @@ async fn end(app: &App, name: &str, was_interrupted: bool, context: &Context) ->
             anyhow::bail!("{name} is paused ({reason}): `candor campaign resume {name}` lets it go on");
         }
         Some(CampaignState::Cancelled) => anyhow::bail!("{name} was cancelled"),
+        Some(CampaignState::Finished) => Ok(code),
         _ if was_interrupted => {
             anyhow::bail!("interrupted: what was on the wire was finished; `candor send {name}` goes on")
         }
@@ -181,7 +182,8 @@ fn finish(app: &App, status: &Status, context: &Context) -> anyhow::Result<u8> {
     if missed == 0 {
         return Ok(DONE);
     }
-    let mut text = format!("{missed} people have not been told");
+    let people = if missed == 1 { "person has" } else { "people have" };
+    let mut text = format!("{} {people} not been told", grouped(missed.unsigned_abs()));
     if let Some(at) = status.next_due {
         let worker =
             if app.has_worker()? { "a worker is running" } else { "no worker is running: start one with `candor run`" };

@@ -39,7 +39,8 @@ pub enum SuppressCommand {
         #[arg(long, value_name = "R")]
         reason: String,
     },
-    /// Add every line of a CSV file: address, and optionally reason and expires
+    /// Add every line of a CSV file
+    #[command(after_help = "Its columns are address, and optionally reason and expires (RFC 3339).")]
     Import {
         /// The file
         #[arg(value_name = "FILE")]

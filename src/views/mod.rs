@@ -3,6 +3,7 @@
 //! Decides how rows are shown, never what they should be. Lists come a page at a time, so that a million rows fit.
 
 mod campaigns;
+mod deadline;
 mod log;
 mod people;
 mod status;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use crate::store::RecipientFilter;
 pub use campaigns::{BatchLine, CampaignView, batches, batches_for_somebody_to_approve, campaigns};
+pub use deadline::deadline;
 pub use log::{LogFilter, log, typed};
 pub use people::{AttemptView, RecipientView, Story, recipients, story};
 pub use status::{BatchView, StateCounts, Status, status};

@@ -1,5 +1,6 @@
 //! `candor campaign …`: the clap tree, and which file runs what.
 
+mod check;
 mod lists;
 mod make;
 mod moves;
@@ -24,25 +25,28 @@ pub(super) use status::show as show_status;
 /// One campaign, in the order of its life.
 #[derive(Debug, Subcommand)]
 pub enum CampaignCommand {
-    /// Make a campaign: incident and notice are copied into the database
+    /// Make a campaign from an incident and a notice
+    #[command(after_help = "Both are copied into the database: files edited later change nothing until `update`.")]
     Create(make::CreateArgs),
-    /// Replace incident or notice; before the start the campaign goes back to draft
+    /// Replace incident or notice, before the start
+    #[command(after_help = "What was submitted goes back to draft.")]
     Update(make::UpdateArgs),
     /// List the campaigns
     List,
     /// Show a campaign, or one recipient's whole story
     Show(ShowArgs),
-    /// Set a campaign's own rate, relays, window or connections
+    /// Set its own rate, relays, window or connections
     Settings(make::SettingsArgs),
     /// Bring in affected customers from a list
     Import(people::ImportArgs),
-    /// Have the worker read an SQLite list again and again; new people wait as a batch
+    /// Have the worker read an SQLite list again and again
+    #[command(after_help = "People who are new in it wait as a batch, until somebody approves it.")]
     Source(people::SourceArgs),
     /// Show one recipient's message as it would leave
     Preview(PreviewArgs),
-    /// Render every message and hold it against the rules; nothing is sent
-    Check(Named),
-    /// Hand the campaign, or a batch that waits, to the approvers
+    /// Render every message and apply the rules; nothing is sent
+    Check(check::CheckArgs),
+    /// Hand the campaign, or a batch, to the approvers
     Submit(ReviewArgs),
     /// Approve what was submitted
     Approve(ReviewArgs),
@@ -58,15 +62,17 @@ pub enum CampaignCommand {
     Pause(moves::PauseArgs),
     /// Go on with a paused campaign
     Resume(Named),
-    /// End a campaign for good: whoever has not been sent to never will be
+    /// End a campaign for good
+    #[command(after_help = "Whoever has not been sent to never will be.")]
     Cancel(Named),
-    /// Show how a campaign stands: people by state, failures by class, times
+    /// Show how a campaign stands
+    #[command(after_help = "People by state, failures by class, times.")]
     Status(Named),
-    /// List the recipients with state, class and the server's reply
+    /// List the recipients with state, class and reply
     Recipients(lists::RecipientsArgs),
-    /// List those who failed, bounced, are in doubt or deferred
+    /// List who failed, bounced, is in doubt or deferred
     Failures(lists::FailuresArgs),
-    /// List everybody who was not told, with reason and next step
+    /// List everybody not told, with reason and next step
     Unreached(lists::UnreachedArgs),
     /// Try those again who failed or bounced, and nobody else
     Rerun(RerunArgs),
@@ -183,7 +189,7 @@ pub async fn run(command: CampaignCommand, context: &Context) -> anyhow::Result<
         C::Import(args) => people::import(args, context).await,
         C::Source(args) => people::source(args, context).await,
         C::Preview(args) => preview::run(&args, context).await,
-        C::Check(args) => moves::check(&args, context).await,
+        C::Check(args) => check::run(&args, context).await,
         C::Submit(args) => moves::submit(&args, context).await,
         C::Approve(args) => moves::approve(&args, context).await,
         C::Reject(args) => moves::reject(&args, context).await,

@@ -1,27 +1,22 @@
-//! `check`, `submit`, `approve`, `reject`, `schedule`, `pause`, `resume`, `cancel`, `rerun`.
-
-use std::sync::Mutex;
+//! `submit`, `approve`, `reject`, `schedule`, `pause`, `resume`, `cancel`, `rerun`.
 
 use clap::Args;
 use serde_json::json;
 
 use super::super::context::Context;
-use super::super::exit::{DONE, FAILED, Refused, Usage};
+use super::super::exit::{DONE, Refused, Usage};
 use super::super::output::{both_times, grouped};
-use super::super::progress::Progress;
 use super::super::terminal::ask_number;
+use super::check::run_check;
 use super::make::say;
 use super::{Named, RerunArgs, ReviewArgs, Tempo};
 use crate::app::App;
-use crate::approval::{self, CheckResult, Forecast, ScheduleRequest};
-use crate::clock::{from_epoch_millis, instant};
+use crate::approval::{self, ScheduleRequest};
+use crate::clock::from_epoch_millis;
 use crate::domain::campaign::CampaignState;
 use crate::domain::when::parse_at;
 use crate::followup::{self, RerunFilter};
 use crate::views;
-
-/// Render failures that a terminal shows; `--json` has more.
-const FAILURES_SHOWN_MAX: usize = 20;
 
 /// `schedule`
 #[derive(Debug, Args)]
@@ -54,66 +49,6 @@ pub struct PauseArgs {
     /// Every campaign that is scheduled or sending
     #[arg(long)]
     all: bool,
-}
-
-pub async fn check(args: &Named, context: &Context) -> anyhow::Result<u8> {
-    let app = context.writer().await?;
-    let (result, forecast) = run_check(&app, &args.campaign, context).await?;
-    if context.output.json {
-        context.output.json_document(&json!({
-            "ok": result.ok, "rules": result.rules, "rendered": result.rendered,
-            "render_failures": result.render_failures, "forecast": forecast,
-        }))?;
-    } else {
-        show_check(&app, &result, &forecast, context)?;
-    }
-    Ok(if result.ok { DONE } else { FAILED })
-}
-
-async fn run_check(app: &App, campaign: &str, context: &Context) -> anyhow::Result<(CheckResult, Forecast)> {
-    let bar = Mutex::new(Progress::new(&context.output, "messages rendered", None, instant()));
-    let progress = |done: i64, _of: i64| {
-        // A poisoned lock would mean that showing progress has panicked; the check goes on without.
-        if let Ok(mut bar) = bar.lock() {
-            bar.set(done.unsigned_abs());
-            bar.tick(instant());
-        }
-    };
-    Ok(approval::check(&app.store, &app.settings, &app.by(), campaign, &progress).await?)
-}
-
-fn show_check(app: &App, result: &CheckResult, forecast: &Forecast, context: &Context) -> anyhow::Result<()> {
-    context.output.table(&["result", "rule", "language", "what was found"], &rule_rows(result))?;
-    for failure in result.render_failures.iter().take(FAILURES_SHOWN_MAX) {
-        context.output.line(&format!("{} cannot be rendered: {}", failure.reference, failure.error))?;
-    }
-    let (rendered, failed) = (grouped(result.rendered.unsigned_abs()), grouped(result.failed.unsigned_abs()));
-    context.output.line(&format!("{rendered} messages rendered, {failed} could not be rendered"))?;
-    if let (Some(rate), Some(end)) = (forecast.rate_per_second, forecast.expected_end_ms) {
-        let end = both_times(end, app.settings.organization.time_zone);
-        context.output.line(&format!("at {rate} a second, started now, it would end at about {end}"))?;
-    }
-    context.output.line(if result.ok {
-        "ok: it can be submitted and sent"
-    } else {
-        "not ok: mend the errors first"
-    })?;
-    Ok(())
-}
-
-/// A line for each finding; the same finding in several languages is one line.
-fn rule_rows(result: &CheckResult) -> Vec<Vec<String>> {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    for rule in &result.rules {
-        let verdict = if rule.ok { "ok" } else { rule.severity.as_str() };
-        let locale = rule.locale.as_deref().unwrap_or("all");
-        let same = rows.iter_mut().find(|row| row[0] == verdict && row[1] == rule.rule && row[3] == rule.detail);
-        match same {
-            Some(row) => row[2] = format!("{}, {locale}", row[2]),
-            None => rows.push(vec![verdict.to_owned(), rule.rule.clone(), locale.to_owned(), rule.detail.clone()]),
-        }
-    }
-    rows
 }
 
 pub async fn submit(args: &ReviewArgs, context: &Context) -> anyhow::Result<u8> {

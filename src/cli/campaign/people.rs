@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::super::context::Context;
@@ -42,6 +43,51 @@ pub struct ImportArgs {
     /// The list was imported before, and that is meant
     #[arg(long)]
     again: bool,
+}
+
+/// `import --json`
+#[derive(Serialize)]
+struct Document<'a> {
+    rows: i64,
+    imported: i64,
+    duplicates: i64,
+    suppressed: i64,
+    rejected: i64,
+    rejects: Vec<RejectLine<'a>>,
+    batch: Option<i64>,
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct RejectLine<'a> {
+    line: u64,
+    #[serde(rename = "ref")]
+    reference: Option<&'a str>,
+    field: &'a str,
+    reason: &'a str,
+}
+
+impl<'a> Document<'a> {
+    fn of(import: &'a Imported, dry_run: bool) -> Self {
+        let counts = &import.counts;
+        let rejects = import.rejects.iter().map(|row| RejectLine {
+            line: row.line,
+            reference: row.reference.as_deref(),
+            field: &row.field,
+            reason: &row.reason,
+        });
+        let (rejects, batch) = (rejects.collect(), import.batch);
+        Self {
+            rows: counts.rows,
+            imported: counts.imported,
+            duplicates: counts.duplicates,
+            suppressed: counts.suppressed,
+            rejected: counts.rejected,
+            rejects,
+            batch,
+            dry_run,
+        }
+    }
 }
 
 /// `source`
@@ -98,16 +144,7 @@ pub async fn import(args: ImportArgs, context: &Context) -> anyhow::Result<u8> {
     explain(context, &imported, args.again);
     let counts = &imported.counts;
     if context.output.json {
-        let rejects: Vec<_> = imported
-            .rejects
-            .iter()
-            .map(|row| json!({"line": row.line, "ref": row.reference, "field": row.field, "reason": row.reason}))
-            .collect();
-        context.output.json_document(&json!({
-            "rows": counts.rows, "imported": counts.imported, "duplicates": counts.duplicates,
-            "suppressed": counts.suppressed, "rejected": counts.rejected, "rejects": rejects,
-            "batch": imported.batch, "dry_run": args.dry_run,
-        }))?;
+        context.output.json_document(&Document::of(&imported, args.dry_run))?;
     } else {
         table(context, &args.campaign, &imported)?;
     }
