@@ -40,11 +40,13 @@ async fn a_finished_campaign_that_missed_somebody_ends_3_and_a_rerun_reaches_the
     house.line("send c").ends(3);
     house.line("send c").ends(3).says("unreached");
     assert_eq!(inbox.counts().taken, 4);
-    let plan = house.line("campaign rerun c --dry-run --json").ends(0).json();
+    house.line("campaign rerun c").ends(0).says("--force");
+    assert_eq!((house.count("c", "failed"), house.state("c").as_str()), (1, "finished"));
+    let plan = house.line("campaign rerun c --force --dry-run --json").ends(0).json();
     assert_eq!((&plan["people"], house.count("c", "failed")), (&1.into(), 1));
     house.line("campaign rerun c --class policy").ends(0);
     assert_eq!(house.count("c", "failed"), 1);
-    house.line("campaign rerun c").ends(0);
+    house.line("campaign rerun c --force").ends(0);
     house.line("send c").ends(0);
     let taken = inbox.stop().await;
     assert_eq!((taken.len(), copies(&taken, "p2@example.org")), (5, 1));
