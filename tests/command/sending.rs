@@ -138,3 +138,27 @@ async fn two_at_once_never_make_two_of_it() {
     assert_eq!(inbox.stop().await.len(), 400);
     assert_eq!(house.status("c")["attempts"], 400);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_sent_a_campaign_is_slowed_down_and_never_sped_up_or_changed() {
+    let inbox = inbox().await;
+    let house = House::to_port(inbox.address().port(), "rate = \"40/s\"");
+    house.campaign("c", &list(60));
+    let mut sending = house.start("send c");
+    inbox.until_taken(3).await;
+    house.line("campaign settings c --rate 50/s").ends(1).says("at most 40/s");
+    house.line("campaign settings c --rate 30/s").ends(0);
+    let incident = format!("{}/incident.toml", crate::house::NOTICE);
+    house.run(&["campaign", "update", "c", "--incident", &incident]).ends(1).says("stay as approved");
+    sending.signal("INT");
+    sending.ended().ends(1);
+    let house = house.with("Care <care@", "Other <care@");
+    let before = inbox.counts().taken;
+    house.line("send c").ends(1).says("settings-changed").says("organization.from").says("put candor.toml back");
+    assert_eq!(inbox.counts().taken, before, "nobody gets what was not approved");
+    house.line("campaign settings c --rate 29/s").ends(0);
+    let house = house.with("Other <care@", "Care <care@");
+    house.line("campaign resume c").ends(0);
+    house.line("send c").ends(0);
+    assert_eq!(inbox.stop().await.len(), 60);
+}
