@@ -129,23 +129,3 @@ mod tests {
         assert_eq!(line, r#"batches=[{"batch":1,"rows":"ffffffffffff…"}] notice=0123456789ab… relay=main"#);
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn an_attempt_is_one_short_line_and_hashes_stay_out_of_the_others() {
-        let hash = "0123abcd".repeat(8);
-        let attempt = json!({"kind": "attempt", "outcome": "deferred", "code": 451, "enhanced": "4.7.1",
-            "class": "greylisted", "attempt": 2, "relay": "main", "recipient": hash, "sealed": hash});
-        assert_eq!(told("attempt", &attempt), "deferred 451 4.7.1 greylisted attempt 2 main 0123abcd…");
-        let approved = json!({"kind": "campaign.approved", "seq": 3, "approvers": 0, "rows": hash,
-            "batches": [{"batch": 1, "people": 21}, {"batch": 2, "people": 3}]});
-        assert_eq!(told("campaign.approved", &approved), "approvers=0 batches=1,2");
-        let finished = json!({"kind": "campaign.finished", "accepted": 20, "failed": 0, "actor": "worker"});
-        assert_eq!(told("campaign.finished", &finished), "accepted=20 actor=worker");
-    }
-}

@@ -161,6 +161,7 @@ async fn end(app: &App, name: &str, was_interrupted: bool, context: &Context) ->
             anyhow::bail!(paused(name, &status.reason.unwrap_or_default()));
         }
         Some(CampaignState::Cancelled) => anyhow::bail!("{name} was cancelled"),
+        Some(CampaignState::Draft) => anyhow::bail!("{name} is back in draft: check it and send it again"),
         Some(CampaignState::Finished) => Ok(code),
         _ if was_interrupted => {
             anyhow::bail!("interrupted: what was on the wire was finished; `candor send {name}` goes on")
