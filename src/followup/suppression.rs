@@ -1,5 +1,6 @@
 //! Who must not be mailed: adding, removing, importing, exporting.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -28,18 +29,17 @@ pub async fn suppress_add(
     expires_at: Option<i64>,
 ) -> Result<usize, FollowupError> {
     let targets = targets.iter().map(|text| target(text)).collect::<Result<Vec<String>, FollowupError>>()?;
-    let campaign_id = match campaign {
+    let campaign = match campaign {
         None => None,
-        Some(name) => {
-            let row = store.campaign_by_name(name).await?;
-            Some(row.ok_or_else(|| FollowupError::Unknown(name.to_owned()))?.id)
-        }
+        Some(name) => Some(scope(store, name).await?),
     };
-    let listed: Vec<Listed> =
-        targets.into_iter().map(|target| Listed { target, reason: reason.to_owned(), expires_at }).collect();
+    let listed: Vec<Listed> = targets
+        .into_iter()
+        .map(|target| Listed { target, reason: reason.to_owned(), expires_at, campaign: campaign.clone() })
+        .collect();
     for group in listed.chunks(GROUP) {
         let mut tx = store.begin().await?;
-        add_group(&mut tx, by, campaign, campaign_id, group).await?;
+        add_group(&mut tx, by, group).await?;
         tx.commit().await?;
     }
     Ok(listed.len())
@@ -63,8 +63,8 @@ pub async fn suppress_remove(store: &Store, by: &By, text: &str, reason: &str) -
     Ok(())
 }
 
-/// Adds every line of a CSV file with the columns `address`, and optionally `reason` and `expires` (RFC 3339). Returns how
-/// many.
+/// Adds every line of a CSV file with the columns `address`, and optionally `reason`, `expires` (RFC 3339) and `campaign`
+/// (empty: all of them). Returns how many.
 ///
 /// # Errors
 /// [`FollowupError::File`] naming the line that is wrong; then none is added.
@@ -77,7 +77,8 @@ pub async fn suppress_import(store: &Store, by: &By, path: &Path) -> Result<usiz
     let column = |name: &str| header.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
     let address = column("address").or_else(|| column("email"));
     let address = address.ok_or_else(|| fail("it has no column named address".into()))?;
-    let (reason, expires) = (column("reason"), column("expires"));
+    let (reason, expires, campaign) = (column("reason"), column("expires"), column("campaign"));
+    let mut scopes: HashMap<String, Scope> = HashMap::new();
     let mut listed = Vec::new();
     for (line, record) in lines {
         let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).map_or("", |cell| cell.trim());
@@ -91,11 +92,21 @@ pub async fn suppress_import(store: &Store, by: &By, path: &Path) -> Result<usiz
             }
         };
         let reason = if cell(reason).is_empty() { "imported" } else { cell(reason) };
-        listed.push(Listed { target, reason: reason.to_owned(), expires_at });
+        // A line for one campaign must not keep anybody from the notices of the others.
+        let campaign = match cell(campaign) {
+            "" => None,
+            name if scopes.contains_key(name) => scopes.get(name).cloned(),
+            name => {
+                let scope = scope(store, name).await.map_err(|error| on_line(&error))?;
+                scopes.insert(name.to_owned(), scope.clone());
+                Some(scope)
+            }
+        };
+        listed.push(Listed { target, reason: reason.to_owned(), expires_at, campaign });
     }
     for group in listed.chunks(GROUP) {
         let mut tx = store.begin().await?;
-        add_group(&mut tx, by, None, None, group).await?;
+        add_group(&mut tx, by, group).await?;
         tx.commit().await?;
     }
     Ok(listed.len())
@@ -124,19 +135,28 @@ struct Listed {
     target: String,
     reason: String,
     expires_at: Option<i64>,
+    /// `None`: all campaigns.
+    campaign: Option<Scope>,
 }
 
-async fn add_group(
-    tx: &mut Tx<'_>,
-    by: &By,
-    campaign: Option<&str>,
-    campaign_id: Option<i64>,
-    group: &[Listed],
-) -> Result<(), FollowupError> {
+/// The one campaign that a line holds for.
+#[derive(Clone)]
+struct Scope {
+    id: i64,
+    name: String,
+}
+
+async fn scope(store: &Store, name: &str) -> Result<Scope, FollowupError> {
+    let row = store.campaign_by_name(name).await?.ok_or_else(|| FollowupError::Unknown(name.to_owned()))?;
+    Ok(Scope { id: row.id, name: row.name })
+}
+
+async fn add_group(tx: &mut Tx<'_>, by: &By, group: &[Listed]) -> Result<(), FollowupError> {
     let mut entries = Vec::with_capacity(group.len());
-    for Listed { target, reason, expires_at } in group {
-        tx.suppression_add(campaign_id, target, reason, by.at, *expires_at).await?;
-        let entry = Draft::new(EntryKind::Suppressed, &by.actor, campaign)
+    for Listed { target, reason, expires_at, campaign } in group {
+        let (id, name) = (campaign.as_ref().map(|scope| scope.id), campaign.as_ref().map(|scope| scope.name.as_str()));
+        tx.suppression_add(id, target, reason, by.at, *expires_at).await?;
+        let entry = Draft::new(EntryKind::Suppressed, &by.actor, name)
             .with("expires", expires_at.map(clock::rfc3339_millis))
             .with_text("target", Some(target))
             .with_text("reason", Some(reason));

@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::house::{House, inbox};
-use crate::support::require;
+use crate::house::{AT_MOST, House, inbox};
+use crate::support::{require, wait_for};
 
 /// Asks a SQLite database with the system's own tool, a row a line.
 #[track_caller]
@@ -165,4 +165,53 @@ async fn people_that_a_source_brings_later_wait_until_they_are_approved() {
     worker.signal("TERM");
     worker.ended().ends(0);
     assert_eq!(inbox.stop().await.last().expect("three").to, ["late@example.org"]);
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_all_or_nobody_and_the_next_one_brings_everybody() {
+    const PEOPLE: usize = 20_000;
+    let house = House::to_port(9, "");
+    house.create("c");
+    house.home.write("l.csv", crate::house::list(PEOPLE));
+    let database = house.home.path().join("candor.db");
+    let size = || {
+        let files = [database.clone(), house.home.path().join("candor.db-wal")];
+        files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum::<u64>()
+    };
+    for share in [1, 3, 6] {
+        let before = size();
+        let mut import = house.start("campaign import c l.csv");
+        // Killed when some of its rows are in the database; ended already where the machine is fast.
+        assert!(wait_for(AT_MOST, || size() > before + share * 200_000 || !import.is_running()));
+        import.kill();
+        let affected = house.status("c")["affected"].as_u64().expect("a number");
+        assert!(affected == 0 || affected == PEOPLE as u64, "{affected}");
+    }
+    house.line("campaign import c l.csv").ends(0);
+    let status = house.status("c");
+    assert_eq!((&status["affected"], &status["rejected"]), (&PEOPLE.into(), &0.into()));
+}
+
+#[test]
+fn the_suppression_list_goes_out_and_comes_back_as_it_was() {
+    let house = House::to_port(9, "");
+    house.create("c");
+    house.run(&["suppress", "add", "a@example.org", "@bad.example", "--reason", "asked, \"twice\""]).ends(0);
+    house.line("suppress add b@example.org --reason test --campaign c --expires 90d").ends(0);
+    let target =
+        |entry: &serde_json::Value| (entry["target"].clone(), entry["reason"].clone(), entry["campaign"].clone());
+    let listed = || house.line("suppress list --json").ends(0).lines().iter().map(target).collect::<Vec<_>>();
+    let before = listed();
+    assert_eq!(before.len(), 3);
+    house.line("suppress export out.csv").ends(0);
+    for address in ["a@example.org", "@bad.example", "b@example.org"] {
+        house.run(&["suppress", "remove", address, "--reason", "mistake"]).ends(0);
+    }
+    assert!(listed().is_empty());
+    house.line("suppress import out.csv").ends(0);
+    assert_eq!(listed(), before);
+    house.home.write("bad.csv", "address,reason\nnonsense,x\n");
+    let refused = house.line("suppress import bad.csv");
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    assert_eq!(listed(), before);
 }
