@@ -53,6 +53,12 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// A notice that cannot be compiled for these lists: a name that does not exist, for one.
+    fn of_broken_notice(detail: String) -> Self {
+        let rule = RuleResult { rule: "template".into(), severity: Severity::Error, locale: None, ok: false, detail };
+        Self { ok: false, rules: vec![rule], rendered: 0, render_failures: Vec::new(), failed: 0 }
+    }
+
     /// Rules of severity error that do not hold, and people whose message could not be rendered.
     pub fn errors(&self) -> usize {
         let rules = self.rules.iter().filter(|rule| !rule.ok && rule.severity == Severity::Error).count();
@@ -183,7 +189,12 @@ async fn make(
     progress: &(dyn Fn(i64, i64) + Sync),
 ) -> Result<CheckResult, ApprovalError> {
     let organization = organization(settings)?;
-    let notice = Arc::new(compile(campaign, &organization, subject.content.notice_date, &subject.all)?);
+    let notice = match compile(campaign, &organization, subject.content.notice_date, &subject.all) {
+        Ok(notice) => Arc::new(notice),
+        // Nobody's copy can be rendered; this is found anew each time, for a later batch may bring the column.
+        Err(ApprovalError::Notice(error)) => return Ok(CheckResult::of_broken_notice(error.to_string())),
+        Err(error) => return Err(error),
+    };
     let content_hash = subject.content.hash()?;
     let mut found = Found::default();
     let rules = Arc::new(RuleSet::base().clone());

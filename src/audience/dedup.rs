@@ -28,8 +28,8 @@ pub enum Decision {
 pub fn decide(row: &Row, existing: Option<&Existing>, has_ref_column: bool) -> Decision {
     let Some(existing) = existing else { return Decision::New };
     if existing.mailbox != row.mailbox.reveal() {
-        let reason = "this ref is already there with another address; if the address has changed, import it with \
-                      --correct, else give the row a ref of its own";
+        let reason = "this ref is already there with another address: they are one person or two, so give the right address \
+                      in the list, or each person a ref of their own";
         return Decision::Rejected(row.reject("ref", reason));
     }
     if !has_ref_column && existing.name != row.name {
