@@ -16,7 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CANDOR = ROOT / "target" / "release" / "candor"
-NOTICE = ROOT / "templates" / "first-notice"
+INCIDENT = ROOT / "templates" / "first-notice" / "incident.toml"
+# A notice whose message has about as many octets as the ones that smtp-source sends.
+NOTICE = ROOT / "benches" / "notice"
 COLUMNS = ["ref", "email", "name", "locale", "jurisdiction", "booking"]
 CONNECTIONS = 50
 MESSAGE_OCTETS = 6000
@@ -154,7 +156,7 @@ rate = "unlimited"
 
 def create(folder, environment):
     """A campaign from the sample incident and notice, without people yet."""
-    timed([CANDOR, "campaign", "create", "bench", "--incident", NOTICE / "incident.toml", "--notice", NOTICE], folder, environment)
+    timed([CANDOR, "campaign", "create", "bench", "--incident", INCIDENT, "--notice", NOTICE], folder, environment)
 
 
 def candor_import(folder, audience):

@@ -144,14 +144,17 @@ pub async fn settings(
     let mut goes_back = false;
     if let Some((frozen, _)) = Content::frozen(&campaign)? {
         let now = Content::of(&after, settings, frozen.notice_date)?;
-        let changed = frozen.settings.changed(&now.settings);
-        if !changed.is_empty() && !was.is_before_start() {
-            return Err(if changed == ["rate"] {
+        let mut changed = frozen.settings.changed(&now.settings);
+        if !was.is_before_start() {
+            // What else differs is candor.toml's doing: the worker pauses for it, and slowing down stays possible.
+            changed.retain(|what| ["rate", "relays"].contains(what));
+            if changed == ["rate"] {
                 let approved = frozen.settings.rate().to_string();
-                ApprovalError::RateRaised { campaign: campaign.name, state: was, approved }
-            } else {
-                ApprovalError::Frozen { campaign: campaign.name, state: was, what: "relays" }
-            });
+                return Err(ApprovalError::RateRaised { campaign: campaign.name, state: was, approved });
+            }
+            if !changed.is_empty() {
+                return Err(ApprovalError::Frozen { campaign: campaign.name, state: was, what: "relays" });
+            }
         }
         goes_back = !changed.is_empty();
         if goes_back {

@@ -28,4 +28,4 @@ pub use people::{Parts, customer};
 pub use plan::Plan;
 pub use preview::{audience_of, by_reference_code, expected, not_past, preview, settings_of_draft, source, state_of};
 pub use running::{cancel, finish, pause, pause_by_worker, resume, resume_sending};
-pub use schedule::{ScheduleRequest, Start, audience, changed_or_unusable, schedule, start_due};
+pub use schedule::{ScheduleRequest, Start, audience, schedule, start_due};

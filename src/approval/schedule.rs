@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::moves::{back_to_draft_if_changed, named, refuse, state};
+use super::moves::{back_to_draft, back_to_draft_if_changed, named, refuse, state};
 use super::running::pause_for;
 use super::{ApprovalError, Content};
 use crate::config::Settings;
@@ -38,8 +38,11 @@ pub enum Start {
         /// Milliseconds.
         late_ms: i64,
     },
-    /// It waits for an operator: `late-start` or `settings-changed`.
+    /// It waits for an operator: `late-start`, `settings-changed` (they no longer say enough to send at all) or
+    /// `not-as-approved`.
     Held(&'static str),
+    /// These frozen settings are no longer as approved: it has to be checked and approved anew.
+    BackToDraft(Vec<&'static str>),
     /// Somebody else moved it first.
     Gone,
 }
@@ -115,20 +118,25 @@ pub async fn start_due(
     let late_ms = by.at - at;
     let result = if late_ms > i64::try_from(settings.delivery.late_start.as_millis()).unwrap_or(i64::MAX) {
         pause_for(store, by, campaign, reason::LATE_START).await.map(|()| Start::Held(reason::LATE_START))
-    } else if !changed_or_unusable(settings, campaign) {
-        begin(store, by, campaign, late_ms).await
     } else {
-        pause_for(store, by, campaign, reason::SETTINGS_CHANGED).await.map(|()| Start::Held(reason::SETTINGS_CHANGED))
+        match super::changed_settings(settings, campaign) {
+            Ok(changed) if changed.is_empty() => begin(store, by, campaign, late_ms).await,
+            // Nobody updated them: they were edited in the database.
+            Ok(changed) if changed.contains(&"notice") || changed.contains(&"incident") => {
+                pause_for(store, by, campaign, reason::NOT_AS_APPROVED)
+                    .await
+                    .map(|()| Start::Held(reason::NOT_AS_APPROVED))
+            }
+            Ok(changed) => back_to_draft(store, by, campaign, &changed).await.map(|()| Start::BackToDraft(changed)),
+            Err(_) => pause_for(store, by, campaign, reason::SETTINGS_CHANGED)
+                .await
+                .map(|()| Start::Held(reason::SETTINGS_CHANGED)),
+        }
     };
     match result {
         Err(ApprovalError::Store(crate::store::StoreError::Conflict(_))) => Ok(Start::Gone),
         other => other,
     }
-}
-
-/// Whether candor.toml no longer says what was approved, or no longer says enough to send at all.
-pub fn changed_or_unusable(settings: &Settings, campaign: &CampaignRow) -> bool {
-    super::changed_settings(settings, campaign).map_or(true, |changed| !changed.is_empty())
 }
 
 async fn begin(store: &Store, by: &By, campaign: &CampaignRow, late_ms: i64) -> Result<Start, ApprovalError> {

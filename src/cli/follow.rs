@@ -113,6 +113,9 @@ pub fn say(context: &Context, app: &App, report: &Report) {
         }
         Report::Paused { campaign, reason, words } if words.is_empty() => format!("{campaign} is paused: {reason}"),
         Report::Paused { campaign, reason, words } => format!("{campaign} is paused: {reason}: {words}"),
+        Report::BackToDraft { campaign, changed } => {
+            format!("{campaign} is back in draft, for this changed since it was approved: {changed}")
+        }
         Report::Finished { campaign } => format!("{campaign} has finished: nobody is left to send to"),
         Report::RelayAside { relay, wait, words } => {
             format!("relay {relay} is set aside for {} s: {words}", wait.as_secs().max(1))

@@ -332,6 +332,27 @@ mod tests {
     }
 
     #[test]
+    fn single_words_are_not_broken_while_there_is_room_and_the_widest_gives_way_first() {
+        let row = ["C-1", "somebody@mail.example.com", "mailbox-disabled", "this mailbox was closed a year ago"];
+        let rows = vec![row.map(str::to_owned).to_vec()];
+        let headings = ["ref", "email", "class", "reply"];
+        let text = drawn(&headings, &rows, 72);
+        assert!(row[..3].iter().all(|word| text.contains(word)), "{text}");
+        let text = drawn(&headings, &rows, 50);
+        assert!(text.contains(row[0]) && text.contains(row[2]) && !text.contains(row[1]), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 50), "{text}");
+    }
+
+    #[test]
+    fn in_a_pipe_the_headings_stand_once() {
+        let text = piped(|output| {
+            output.table(&["ref"], &[vec!["C-1"]]).unwrap();
+            output.more_rows(&["ref"], &[vec!["C-2"], vec!["C-3"]]).unwrap();
+        });
+        assert_eq!(text, "ref\nC-1\nC-2\nC-3\n");
+    }
+
+    #[test]
     fn json_is_one_document_or_a_line_each() {
         assert_eq!(piped(|output| output.json_document(&serde_json::json!({"a": [1]})).unwrap()), "{\"a\":[1]}\n");
         assert_eq!(piped(|output| output.json_line(&vec![1, 2]).unwrap()), "[1,2]\n");

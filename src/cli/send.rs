@@ -12,7 +12,7 @@ use super::output::{both_times, grouped};
 use crate::app::App;
 use crate::approval::{self, ScheduleRequest};
 use crate::delivery::Until;
-use crate::domain::campaign::CampaignState;
+use crate::domain::campaign::{CampaignState, reason::SETTINGS_CHANGED};
 use crate::domain::recipient::RecipientState;
 use crate::shutdown::Shutdown;
 use crate::views::{self, Status};
@@ -116,8 +116,7 @@ async fn start(app: &App, args: &SendArgs, context: &Context) -> anyhow::Result<
         }
         Some(CampaignState::Cancelled) => anyhow::bail!("{name} is cancelled"),
         Some(CampaignState::Paused) => {
-            let reason = status.reason.unwrap_or_default();
-            anyhow::bail!("{name} is paused ({reason}): `candor campaign resume {name}` lets it go on");
+            anyhow::bail!(paused(name, &status.reason.unwrap_or_default()));
         }
         Some(CampaignState::Scheduled) if !args.now && status.scheduled_at.is_some_and(|at| at > app.by().at) => {
             let at = both_times(status.scheduled_at.unwrap_or_default(), app.settings.organization.time_zone);
@@ -159,16 +158,22 @@ async fn end(app: &App, name: &str, was_interrupted: bool, context: &Context) ->
     let code = finish(app, &status, context)?;
     match CampaignState::parse(&status.state) {
         Some(CampaignState::Paused) => {
-            let reason = status.reason.unwrap_or_default();
-            anyhow::bail!("{name} is paused ({reason}): `candor campaign resume {name}` lets it go on");
+            anyhow::bail!(paused(name, &status.reason.unwrap_or_default()));
         }
         Some(CampaignState::Cancelled) => anyhow::bail!("{name} was cancelled"),
+        Some(CampaignState::Draft) => anyhow::bail!("{name} is back in draft: check it and send it again"),
         Some(CampaignState::Finished) => Ok(code),
         _ if was_interrupted => {
             anyhow::bail!("interrupted: what was on the wire was finished; `candor send {name}` goes on")
         }
         _ => Ok(code),
     }
+}
+
+/// What to do about a paused campaign.
+fn paused(name: &str, reason: &str) -> String {
+    let first = if reason == SETTINGS_CHANGED { "put candor.toml back as it was approved; then " } else { "" };
+    format!("{name} is paused ({reason}): {first}`candor campaign resume {name}` lets it go on")
 }
 
 /// The summary, and whether everybody was reached.

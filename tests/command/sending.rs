@@ -40,11 +40,13 @@ async fn a_finished_campaign_that_missed_somebody_ends_3_and_a_rerun_reaches_the
     house.line("send c").ends(3);
     house.line("send c").ends(3).says("unreached");
     assert_eq!(inbox.counts().taken, 4);
-    let plan = house.line("campaign rerun c --dry-run --json").ends(0).json();
+    house.line("campaign rerun c").ends(0).says("--force");
+    assert_eq!((house.count("c", "failed"), house.state("c").as_str()), (1, "finished"));
+    let plan = house.line("campaign rerun c --force --dry-run --json").ends(0).json();
     assert_eq!((&plan["people"], house.count("c", "failed")), (&1.into(), 1));
     house.line("campaign rerun c --class policy").ends(0);
     assert_eq!(house.count("c", "failed"), 1);
-    house.line("campaign rerun c").ends(0);
+    house.line("campaign rerun c --force").ends(0);
     house.line("send c").ends(0);
     let taken = inbox.stop().await;
     assert_eq!((taken.len(), copies(&taken, "p2@example.org")), (5, 1));
@@ -135,4 +137,28 @@ async fn two_at_once_never_make_two_of_it() {
     house.line("send c").ends(0);
     assert_eq!(inbox.stop().await.len(), 400);
     assert_eq!(house.status("c")["attempts"], 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_is_sent_a_campaign_is_slowed_down_and_never_sped_up_or_changed() {
+    let inbox = inbox().await;
+    let house = House::to_port(inbox.address().port(), "rate = \"40/s\"");
+    house.campaign("c", &list(60));
+    let mut sending = house.start("send c");
+    inbox.until_taken(3).await;
+    house.line("campaign settings c --rate 50/s").ends(1).says("at most 40/s");
+    house.line("campaign settings c --rate 30/s").ends(0);
+    let incident = format!("{}/incident.toml", crate::house::NOTICE);
+    house.run(&["campaign", "update", "c", "--incident", &incident]).ends(1).says("stay as approved");
+    sending.signal("INT");
+    sending.ended().ends(1);
+    let house = house.with("Care <care@", "Other <care@");
+    let before = inbox.counts().taken;
+    house.line("send c").ends(1).says("settings-changed").says("organization.from").says("put candor.toml back");
+    assert_eq!(inbox.counts().taken, before, "nobody gets what was not approved");
+    house.line("campaign settings c --rate 29/s").ends(0);
+    let house = house.with("Other <care@", "Care <care@");
+    house.line("campaign resume c").ends(0);
+    house.line("send c").ends(0);
+    assert_eq!(inbox.stop().await.len(), 60);
 }

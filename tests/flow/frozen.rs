@@ -1,7 +1,7 @@
 //! What was approved is what is sent, or nothing is.
 
 use candor::approval::{self, ApprovalError};
-use candor::delivery::Until;
+use candor::delivery::{Report, Until};
 
 use crate::house::{C, Config, House, inbox, paused_for, people, took};
 use crate::judge::judge;
@@ -57,6 +57,20 @@ async fn a_setting_changed_while_sending_pauses_until_it_is_put_back() {
         house.send().await;
         assert_eq!(house.count(C, "accepted").await, 60);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setting_changed_before_the_start_puts_the_campaign_back_to_draft_and_says_so() {
+    let inbox = inbox().await;
+    let config = Config::to(&inbox);
+    let house = House::scheduled(&config, &people(2)).await;
+    let house = house.again(&changed(&config, "reply_to")).await;
+    let reports = house.send().await;
+    let is_back =
+        |report: &Report| matches!(report, Report::BackToDraft { changed, .. } if changed.contains("reply_to"));
+    assert!(reports.iter().any(is_back), "{reports:?}");
+    assert_eq!(house.state(C).await, ("draft".into(), None));
+    assert_eq!(inbox.stop().await.len(), 0);
 }
 
 use candor::app::App;

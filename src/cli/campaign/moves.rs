@@ -271,7 +271,10 @@ pub async fn rerun(args: RerunArgs, context: &Context) -> anyhow::Result<u8> {
     if plan.twice > 0 {
         context.output.note(&format!("{} of them are in doubt and may get the notice twice", plan.twice));
     }
-    if plan.moved > 0 && !args.dry_run && !app.has_worker()? {
+    let is_paused = approval::state_of(&app.store, &args.campaign).await? == CampaignState::Paused;
+    if is_paused && plan.moved > 0 && !args.dry_run {
+        context.output.note(&format!("{0} is paused: `candor campaign resume {0}` lets it go on", args.campaign));
+    } else if plan.moved > 0 && !args.dry_run && !app.has_worker()? {
         context.output.note(&format!(
             "no worker is running: start one with `candor run`, or send with `candor send {}`",
             args.campaign

@@ -96,7 +96,11 @@ impl Watch<'_, '_> {
             }
             Report::RelayBack { .. } => "the inbox is back: the sending goes on where it stopped".to_owned(),
             Report::Paused { reason, words, .. } => format!("the campaign paused itself: {reason}. {words}"),
-            Report::Recovered(_) | Report::Started { .. } | Report::Waiting { .. } | Report::Finished { .. } => return,
+            Report::Recovered(_)
+            | Report::BackToDraft { .. }
+            | Report::Started { .. }
+            | Report::Waiting { .. }
+            | Report::Finished { .. } => return,
         };
         self.note(seconds, &text);
     }

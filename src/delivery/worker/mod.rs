@@ -88,6 +88,13 @@ pub enum Report {
         /// What was seen.
         words: String,
     },
+    /// A campaign whose time had come is back in draft: frozen settings have changed.
+    BackToDraft {
+        /// Its name.
+        campaign: String,
+        /// Which.
+        changed: String,
+    },
     /// A campaign waits for its window.
     Waiting {
         /// Its name.

@@ -94,6 +94,9 @@ impl Worker {
                 let words = String::new();
                 self.report(Report::Paused { campaign: row.name.clone(), reason, words });
             }
+            Start::BackToDraft(changed) => {
+                self.report(Report::BackToDraft { campaign: row.name.clone(), changed: changed.join(", ") });
+            }
             Start::Gone => {}
         }
         self.next_pulse = instant();
