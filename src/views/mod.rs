@@ -4,6 +4,7 @@
 
 mod campaigns;
 mod deadline;
+mod difficult;
 mod log;
 mod people;
 mod status;
@@ -15,6 +16,7 @@ mod tests;
 pub use crate::store::RecipientFilter;
 pub use campaigns::{BatchLine, CampaignView, batches, batches_for_somebody_to_approve, campaigns};
 pub use deadline::deadline;
+pub use difficult::{Difficult, difficult};
 pub use log::{LogFilter, log, typed};
 pub use people::{AttemptView, RecipientView, Story, recipients, story};
 pub use status::{BatchView, StateCounts, Status, status};

@@ -67,7 +67,7 @@ pub enum CampaignCommand {
     Cancel(Named),
     /// Show how a campaign stands
     #[command(after_help = "People by state, failures by class, times.")]
-    Status(Named),
+    Status(StatusArgs),
     /// List the recipients with state, class and reply
     Recipients(lists::RecipientsArgs),
     /// List who failed, bounced, is in doubt or deferred
@@ -100,6 +100,17 @@ pub struct ShowArgs {
     code: Option<String>,
 }
 
+/// `status`
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The campaign
+    #[arg(value_name = "C")]
+    campaign: String,
+    /// Show it anew as it changes, until it has ended
+    #[arg(long)]
+    watch: bool,
+}
+
 /// `preview`
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
@@ -112,9 +123,15 @@ pub struct PreviewArgs {
     /// The first recipient's of this locale
     #[arg(long, value_name = "L", conflicts_with = "reference")]
     locale: Option<String>,
+    /// Those that are the likeliest to look wrong: long, empty and foreign names, apostrophes
+    #[arg(long, conflicts_with_all = ["reference", "locale", "format", "open", "output"])]
+    difficult: bool,
     /// eml, html or text
     #[arg(long, default_value = "text")]
     format: PreviewFormat,
+    /// Show the HTML part in a browser
+    #[arg(long, conflicts_with = "format")]
+    open: bool,
     /// Write it to a file instead of stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,

@@ -1,23 +1,47 @@
 //! `status`, `show`: how a campaign stands, and one person's whole story.
 
+use std::time::Duration;
+
 use super::super::context::Context;
 use super::super::exit::DONE;
 use super::super::output::{Bar, Meaning, both_times, grouped};
-use super::{Named, ShowArgs};
+use super::{ShowArgs, StatusArgs};
 use crate::app::App;
+use crate::domain::campaign::CampaignState;
 use crate::domain::recipient::RecipientState;
 use crate::notice::parse_reference_code;
 use crate::views::{self, Status};
 
-pub async fn run(args: &Named, context: &Context) -> anyhow::Result<u8> {
+/// How often `--watch` looks.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+/// The cursor home and an empty screen (ECMA-48 §8.3.21, §8.3.39).
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
+pub async fn run(args: &StatusArgs, context: &Context) -> anyhow::Result<u8> {
     let app = context.reader().await?;
-    let status = views::status(&app.store, &app.settings, &args.campaign, app.by().at).await?;
-    if context.output.json {
-        context.output.json_document(&status)?;
-    } else {
-        show(&app, &status, context)?;
+    let mut before = None;
+    loop {
+        let status = views::status(&app.store, &app.settings, &args.campaign, app.by().at).await?;
+        let now = serde_json::to_string(&status)?;
+        if before.as_ref() != Some(&now) {
+            let clears = args.watch && context.output.terminal && !context.output.json;
+            if clears {
+                context.output.bytes(CLEAR)?;
+            }
+            match (context.output.json, args.watch) {
+                (false, _) => show(&app, &status, context)?,
+                (true, false) => context.output.json_document(&status)?,
+                (true, true) => context.output.json_line(&status)?,
+            }
+            before = Some(now);
+        }
+        let is_over =
+            matches!(CampaignState::parse(&status.state), Some(CampaignState::Finished | CampaignState::Cancelled));
+        if !args.watch || is_over || context.output.is_closed() {
+            return Ok(DONE);
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
     }
-    Ok(DONE)
 }
 
 /// The picture of a campaign: one line, the plot by state, the failures by class, the times.
@@ -82,7 +106,7 @@ pub async fn story(args: &ShowArgs, context: &Context) -> anyhow::Result<u8> {
             let found = crate::approval::by_reference_code(&app.store, &args.campaign, &code).await?;
             found.ok_or_else(|| anyhow::anyhow!("nobody in {} has the reference code {code}", args.campaign))?
         }
-        (None, None) => return run(&Named { campaign: args.campaign.clone() }, context).await,
+        (None, None) => return run(&StatusArgs { campaign: args.campaign.clone(), watch: false }, context).await,
     };
     let story = views::story(&app.store, &args.campaign, &reference).await?;
     let output = &context.output;
