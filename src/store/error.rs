@@ -22,7 +22,7 @@ pub enum StoreError {
     },
     /// Older, and the command only reads.
     #[error(
-        "the database has the schema of an older version: run a command that writes, such as `candor doctor --migrate`, once"
+        "the database has the schema of an older version: any command that writes brings it up to date, such as `candor run --once`"
     )]
     Older,
     /// Another process held it for longer than the busy timeout.

@@ -326,9 +326,12 @@ impl Worker {
     /// Hands out nothing more, waits for what is on the wire, records it, gives the rest back.
     async fn stop(mut self, shutdown: &Shutdown) -> Result<(), WorkerError> {
         let until = instant() + self.settings.delivery.grace;
-        for live in self.live.values_mut() {
-            live.is_open = false;
+        for (id, live) in &mut self.live {
             live.count_active(instant());
+            live.is_open = false;
+            if live.active_due_ms > 0 {
+                self.pending.active.push((*id, std::mem::take(&mut live.active_due_ms)));
+            }
         }
         self.relays.close_idle();
         loop {

@@ -44,6 +44,10 @@ impl Worker {
         for id in gone {
             let Some(live) = self.live.get_mut(&id) else { continue };
             live.has_stopped();
+            live.count_active(instant());
+            if live.active_due_ms > 0 {
+                self.pending.active.push((id, std::mem::take(&mut live.active_due_ms)));
+            }
             live.gate.shut();
             live.is_open = false;
             let back = live.lanes.drain();
@@ -157,6 +161,10 @@ impl Worker {
             return Ok(is_later && self.until == Until::NothingPending);
         }
         let Some(campaign) = self.store.campaign_by_name(name).await? else { return Ok(true) };
+        if let Some(live) = self.live.get_mut(&id).filter(|live| live.active_due_ms > 0) {
+            // The speed that is shown afterwards counts all of the time.
+            self.pending.active.push((id, std::mem::take(&mut live.active_due_ms)));
+        }
         if approval::finish(&self.store, &self.by(), &campaign).await? {
             self.live.remove(&id);
             self.report(Report::Finished { campaign: name.to_owned() });
