@@ -68,7 +68,7 @@ pub async fn run(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn read_due_sources(store: &Store, clock: &dyn Clock) -> Result<usize, StoreError> {
+pub async fn read_due_sources(store: &Arc<Store>, clock: &dyn Clock) -> Result<usize, StoreError> {
     let due = store.sources_due(clock.now_millis()).await?;
     let count = due.len();
     for source in due {
@@ -84,7 +84,7 @@ pub async fn read_due_sources(store: &Store, clock: &dyn Clock) -> Result<usize,
     Ok(count)
 }
 
-async fn read_source(store: &Store, now: i64, row: &SourceRow) -> Result<(), String> {
+async fn read_source(store: &Arc<Store>, now: i64, row: &SourceRow) -> Result<(), String> {
     let source = Source::parse(&row.source).map_err(|error| error.to_string())?;
     let maps: Vec<String> = serde_json::from_str(&row.maps).map_err(|error| error.to_string())?;
     let maps = maps.iter().map(|map| map.parse()).collect::<Result<Vec<MapArg>, _>>();

@@ -1,16 +1,18 @@
 //! One list into one campaign: read, checked, told apart from who is already there, staged in groups, switched on at once.
 //!
 //! After a crash or an error it is as if the import never ran: its rows lie under a batch that counts nowhere, and the
-//! next import removes them. No write transaction takes longer than some tens of milliseconds, so running campaigns go on.
+//! next import removes them. One group is written while the next is told apart. No write transaction takes longer than some tens of milliseconds, so running campaigns go on.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::dedup::{Decision, Existing, decide};
 use super::read::{self, Group};
+use super::stage::{Staged, Writing};
 use super::{AudienceError, Detected, Field, MapArg, Mapping, Reject, RejectsFile, Row, Source};
 use crate::crypto::{self, Hash};
 use crate::domain::campaign::CampaignState;
@@ -72,7 +74,7 @@ pub struct RejectedRow {
 /// # Errors
 /// [`AudienceError`] where the list as a whole cannot be read; then nothing was imported.
 pub async fn import(
-    store: &Store,
+    store: &Arc<Store>,
     by: &By,
     campaign: &str,
     source: &Source,
@@ -109,11 +111,15 @@ pub async fn import(
         root: tree::RootBuilder::default(),
         reject_ids: Vec::new(),
         position: 0,
+        writing: Writing::default(),
     };
     while let Some(group) = groups.recv().await {
-        import.take(group).await?;
+        let staged = import.take(group).await?;
+        import.settle().await?;
+        import.writing.start(store, row.id, batch_id, staged);
         progress(import.counts.rows.unsigned_abs());
     }
+    import.settle().await?;
     let digest = reader.await.map_err(|error| AudienceError::Read(std::io::Error::other(error)))??;
     let seen_in = match &digest {
         Some(digest) => store.imported_before(digest).await?,
@@ -149,15 +155,16 @@ struct Import<'a> {
     /// Rejected rows of earlier imports whose place is taken.
     reject_ids: Vec<i64>,
     position: i64,
+    writing: Writing,
 }
 
 impl Import<'_> {
-    async fn take(&mut self, group: Group) -> Result<(), AudienceError> {
+    async fn take(&mut self, group: Group) -> Result<Staged, AudienceError> {
         self.counts.rows += count(group.len());
         let (rows, mut rejects): (Vec<_>, Vec<_>) = group.into_iter().partition(Result::is_ok);
         let rows: Vec<Row> = rows.into_iter().flatten().collect();
         let mut rejected: Vec<Reject> = rejects.drain(..).filter_map(Result::err).collect();
-        let new = self.tell_apart(rows, &mut rejected).await?;
+        let (new, known) = self.tell_apart(rows, &mut rejected).await?;
         rejected.sort_by_key(|reject| reject.line);
         let suppressed = self.suppressed(&new).await?;
         let mut recipients = Vec::with_capacity(new.len());
@@ -174,28 +181,36 @@ impl Import<'_> {
             }
             recipients.push(self.recipient(row, mailbox, reason, &mut tiles));
         }
-        let mut tx = self.store.begin().await?;
-        tx.recipients_stage(self.campaign.id, self.batch_id, &recipients).await?;
-        tx.tiles_keep(self.batch_id, TileKind::Row, &tiles).await?;
-        let kept: Vec<NewReject> = rejected.iter().map(|reject| self.new_reject(reject)).collect();
-        let ids = tx.rejects_stage(self.campaign.id, self.batch_id, &kept).await?;
-        tx.commit().await?;
-        self.note_rejects(rejected, ids)
+        let rejects: Vec<NewReject> = rejected.iter().map(|reject| self.new_reject(reject)).collect();
+        Ok(Staged { recipients, tiles, rejects, rejected, known })
+    }
+
+    /// Waits for the group on its way into the database and notes its rejects.
+    async fn settle(&mut self) -> Result<(), AudienceError> {
+        let settled = self.writing.settle().await?;
+        self.note_rejects(settled)
     }
 
     /// Those who are not yet in the campaign; the others are counted, or become rejects.
-    async fn tell_apart(&mut self, rows: Vec<Row>, rejected: &mut Vec<Reject>) -> Result<Vec<Row>, AudienceError> {
+    async fn tell_apart(
+        &mut self,
+        rows: Vec<Row>,
+        rejected: &mut Vec<Reject>,
+    ) -> Result<(Vec<Row>, HashMap<String, Existing>), AudienceError> {
         let references: Vec<&str> = rows.iter().map(|row| row.reference.as_str()).collect();
         let known = self.store.existing(self.campaign.id, self.batch_id, &references).await?;
-        let mut known: HashMap<String, Existing> =
+        let known: HashMap<String, Existing> =
             known.into_iter().map(|row| (row.reference, Existing { mailbox: row.mailbox, name: row.name })).collect();
+        let mut ours: HashMap<String, Existing> = HashMap::new();
         let mut new = Vec::with_capacity(rows.len());
         for row in rows {
             self.reject_ids.extend(row.reject_id);
-            match decide(&row, known.get(&row.reference), self.mapping.has_ref()) {
+            let existing = ours.get(&row.reference).or_else(|| self.writing.known(&row.reference));
+            let existing = existing.or_else(|| known.get(&row.reference));
+            match decide(&row, existing, self.mapping.has_ref()) {
                 Decision::New => {
                     let existing = Existing { mailbox: row.mailbox.reveal(), name: row.name.clone() };
-                    known.insert(row.reference.clone(), existing);
+                    ours.insert(row.reference.clone(), existing);
                     new.push(row);
                 }
                 Decision::Duplicate => self.counts.duplicates += 1,
@@ -208,7 +223,7 @@ impl Import<'_> {
                 }
             }
         }
-        Ok(new)
+        Ok((new, ours))
     }
 
     async fn suppressed(&self, rows: &[Row]) -> Result<Vec<String>, AudienceError> {
@@ -288,9 +303,9 @@ impl Import<'_> {
         }
     }
 
-    fn note_rejects(&mut self, rejected: Vec<Reject>, ids: Vec<i64>) -> Result<(), AudienceError> {
+    fn note_rejects(&mut self, rejected: Vec<(Reject, i64)>) -> Result<(), AudienceError> {
         self.counts.rejected += count(rejected.len());
-        for (reject, id) in rejected.into_iter().zip(ids) {
+        for (reject, id) in rejected {
             self.reject_ids.extend(reject.reject_id);
             if let Some(file) = &mut self.rejects_file {
                 file.add((!self.is_dry).then_some(id), &reject)?;

@@ -23,6 +23,7 @@ mod rejects;
 mod row;
 mod select;
 mod source;
+mod stage;
 mod values;
 
 #[cfg(test)]
