@@ -101,7 +101,7 @@ async fn held_doubts_get_no_second_copy_and_end_3() {
     inbox.until(|counts| counts.connections >= 1).await;
     running.kill();
     free.store(true, Ordering::SeqCst);
-    house.line("send c --until-final").ends(3).says("have not been told");
+    house.line("send c --until-final").ends(3).says("not been told");
     let taken = inbox.stop().await;
     judge(&house, &taken);
     let doubts = house.count("c", "in-doubt");
