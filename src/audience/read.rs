@@ -12,8 +12,8 @@ use super::{
 use crate::crypto::Hash;
 use crate::store::{SourceReader, SourceValue, TableOrSelect};
 
-/// Rows in one group: one statement, some milliseconds in the database.
-const GROUP_ROWS: usize = 1_000;
+/// Rows in one group: one statement, some ten milliseconds in the database.
+const GROUP_ROWS: usize = 2_000;
 
 /// Rows in the order of the list.
 pub type Group = Vec<Result<Row, Reject>>;
