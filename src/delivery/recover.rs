@@ -34,6 +34,8 @@ pub async fn recover(
     message_domain: &str,
     now: i64,
 ) -> Result<Recovered, StoreError> {
+    // A commit that its worker no longer waited for is in, or is not, before the claims are read.
+    store.wait_for_writers().await?;
     let mut found = Recovered::default();
     loop {
         let claims = store.open_claims(GROUP).await?;

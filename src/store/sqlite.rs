@@ -127,6 +127,14 @@ impl Store {
         }
     }
 
+    /// Returns once every write transaction that was open when it was called has ended, in whatever process.
+    ///
+    /// # Errors
+    /// As [`Store::begin`], after minutes.
+    pub async fn wait_for_writers(&self) -> Result<(), StoreError> {
+        self.begin_patiently().await?.commit().await
+    }
+
     /// The readers: they see the last commit.
     pub(super) fn readers(&self) -> &SqlitePool {
         &self.readers
