@@ -21,6 +21,7 @@ use crate::config::{Database, Settings};
 use crate::delivery::{NamedRelay, RelayError, Report, Until, Worker, WorkerError, WorkerOptions};
 use crate::ledger::entry::{Actor, By};
 use crate::ledger::key::{KeyError, LedgerKey};
+use crate::smtp::Dial;
 use crate::store::{Store, StoreError, WorkerLock};
 
 pub use crate::store::Access;
@@ -37,6 +38,8 @@ pub struct App {
     pub store: Arc<Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Who makes the connections to relays; `None`: TCP.
+    pub dial: Option<Arc<dyn Dial>>,
 }
 
 /// What kept the program from starting. The message says what to do.
@@ -95,7 +98,7 @@ impl App {
             }
             make_key(&key_file, &settings.ledger.origin)?;
         }
-        Ok(Self { settings: Arc::new(settings), store, clock: Arc::new(SystemClock) })
+        Ok(Self { settings: Arc::new(settings), store, clock: Arc::new(SystemClock), dial: None })
     }
 
     /// The copy of the database as it was before this program migrated it.
@@ -152,6 +155,7 @@ impl App {
             only: only.map(str::to_owned),
             until,
             reports,
+            dial: self.dial.clone(),
         };
         Ok(Some((Worker::start(options).await?, receiver)))
     }

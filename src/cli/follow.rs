@@ -101,8 +101,8 @@ pub fn say(context: &Context, app: &App, report: &Report) {
     let zone = app.settings.organization.time_zone;
     let text = match report {
         Report::Recovered(found) => format!(
-            "an earlier worker ended in the middle: {} people are in doubt, {} go back to be sent",
-            found.in_doubt, found.returned
+            "an earlier worker ended in the middle: {} people are in doubt, for their message may or may not have been taken",
+            found.in_doubt
         ),
         Report::Started { campaign, late_ms } if *late_ms >= 1_000 => {
             format!("{campaign} has started, {} s late: no worker was running at its time", late_ms / 1_000)

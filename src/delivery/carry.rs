@@ -1,15 +1,14 @@
-//! One message over one open relay: render, compare with what was approved, compose, hand over, and say what is known.
+//! One message on its way to one relay: rendered, compared with what was approved, composed; and what is known of it
+//! afterwards. `line` moves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-
 use super::classify::{ReplyClasses, Scope, Trouble};
 use super::decide::Ending;
 use super::job::Job;
-use super::record::{Record, tls_words};
+use super::line::LineOptions;
+use super::record::Record;
 use crate::clock;
 use crate::config::ReturnPath;
 use crate::crypto::{self, Hash};
@@ -18,25 +17,18 @@ use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
 use crate::ledger::commitment;
 use crate::ledger::entry::Draft;
 use crate::notice::{Stamp, compose, recipient_line};
-use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, WireBody};
-
-/// Whether a body may leave: the attempt's row, or `None`.
-pub type Leave = oneshot::Receiver<Option<i64>>;
+use crate::smtp::{Capabilities, Dsn, Envelope, ErrorKind, SmtpError, WireBody};
+use crate::store::Begin;
 
 /// One message to hand over.
 pub struct Order {
-    /// When the attempt begins: its Date, epoch milliseconds.
-    pub begun_at: i64,
-    /// Answered once the attempt is committed.
-    pub leave: Leave,
+    /// The recipient.
+    pub job: Box<Job>,
     /// Open while the campaign may send.
     pub gate: Gate,
-    /// Being rendered and composed, while the line may still carry the message before it.
-    pub prepared: JoinHandle<Prepared>,
+    /// Its permit holds only now: its envelope does not wait behind another's body.
+    pub is_alone: bool,
 }
-
-/// A message for the wire, or why there is none, with the recipient that it is for.
-pub type Prepared = (Box<Job>, Result<Composed, Carried>);
 
 /// Whether a campaign's messages may leave at this moment: shut by a pause before the database is asked again.
 #[derive(Clone, Default)]
@@ -53,7 +45,8 @@ impl Gate {
         self.0.store(false, Ordering::SeqCst);
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether messages may leave.
+    pub fn is_open(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -64,44 +57,38 @@ pub enum Carried {
     Attempt(Box<Attempt>),
     /// No attempt: relay trouble before the 354, or the body was not allowed to leave.
     NotTried {
-        /// The attempt that was begun.
-        attempt_id: Option<i64>,
-        /// What the relay did, where it was the relay.
-        trouble: Option<SendFailure>,
+        /// It had begun.
+        had_begun: bool,
+        /// The database did not let it begin: it is not as it was read any more.
+        is_stale: bool,
     },
-    /// The message cannot be made, or no relay can carry it.
+    /// This relay cannot carry the message; another may.
+    CannotCarry {
+        /// `too-large` or `bad-address`.
+        class: FailureClass,
+        /// In plain words.
+        reply: String,
+    },
+    /// The message cannot be made.
     Unsent {
-        /// The attempt that was begun.
-        attempt_id: Option<i64>,
         /// Why.
         class: FailureClass,
         /// In plain words.
         reply: String,
     },
     /// What would be sent is not what was approved.
-    Differs {
-        /// The attempt that was begun.
-        attempt_id: Option<i64>,
-    },
+    Differs,
 }
 
-impl Carried {
-    /// Notes the attempt that was begun and came to nothing; without one, the body was not allowed to leave.
-    pub fn with_attempt(self, begun: Option<i64>) -> Self {
-        let Some(_) = begun else { return Self::NotTried { attempt_id: None, trouble: None } };
-        match self {
-            Self::Unsent { class, reply, .. } => Self::Unsent { attempt_id: begun, class, reply },
-            Self::Differs { .. } => Self::Differs { attempt_id: begun },
-            Self::NotTried { trouble, .. } => Self::NotTried { attempt_id: begun, trouble },
-            other @ Self::Attempt(_) => other,
-        }
-    }
-}
+/// Nothing left, and nothing is on record.
+pub const NOT_TRIED: Carried = Carried::NotTried { had_begun: false, is_stale: false };
 
 /// An attempt that ended, with all that goes on record.
 pub struct Attempt {
-    /// Its row.
-    pub attempt_id: i64,
+    /// What was begun, or would have been.
+    pub begin: Begin,
+    /// It had begun.
+    pub had_begun: bool,
     /// What follows for the recipient.
     pub ending: Ending,
     /// What went wrong.
@@ -141,14 +128,14 @@ pub struct Composed {
 }
 
 /// Renders and composes; compares what was rendered with its commitment first.
-pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
-    let unsent = |class, reply: String| Carried::Unsent { attempt_id: None, class, reply };
+fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
+    let unsent = |class, reply: String| Carried::Unsent { class, reply };
     let rendered = job.approved.notice().render(&job.customer);
     // Whoever was approved could be rendered, and has a commitment: without either, something was changed since.
-    let Ok(rendered) = rendered else { return Err(Carried::Differs { attempt_id: None }) };
+    let Ok(rendered) = rendered else { return Err(Carried::Differs) };
     let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
     if job.expected != Some(commitment::rendered(&job.customer.key, parts)) {
-        return Err(Carried::Differs { attempt_id: None });
+        return Err(Carried::Differs);
     }
     let message_id = job.message_id();
     let stamp = Stamp {
@@ -174,100 +161,115 @@ pub fn tag(job: &Job) -> String {
     hex::encode(&hash[..10])
 }
 
-/// One message whose turn it is.
-pub struct Turn<'a> {
+/// One message whose turn it is on a relay.
+pub struct Message {
     /// The recipient.
-    pub job: &'a Job,
-    /// The message.
-    pub composed: &'a Composed,
+    pub job: Box<Job>,
+    /// Open while the campaign may send.
+    pub gate: Gate,
+    /// Its envelope does not wait behind another's body.
+    pub is_alone: bool,
     /// Its Date, epoch milliseconds.
     pub begun_at: i64,
-    /// Answered once the attempt is committed.
-    pub leave: Leave,
-    /// Open while the campaign may send.
-    pub gate: &'a Gate,
+    /// The message itself.
+    pub composed: Composed,
 }
 
-/// Hands one message to an SMTP server.
-pub async fn over_smtp(connection: &mut Connection, turn: Turn<'_>, relay: &str, dsn_success: bool) -> Carried {
-    let Turn { job, composed, begun_at, leave, gate } = turn;
-    let dsn = connection.capabilities().dsn.then(|| Dsn { envid: tag(job), success: dsn_success });
-    let envelope = Envelope {
-        from: Some(composed.return_path.clone()),
-        to: job.customer.mailbox.clone(),
-        size: composed.body.size(),
-        body_is_8bit: composed.body.is_8bit(),
-        smtputf8: job.customer.mailbox.needs_smtputf8() || composed.return_path.needs_smtputf8(),
-        dsn,
-    };
-    let tls = connection.tls().map(tls_words);
-    let record = Record { job, begun_at, composed, relay, tls };
-    let answer = connection.envelope(&envelope).await;
-    // The commit is waited for in every case: what was begun has to be known before it is given back.
-    let Some(attempt_id) = leave.await.ok().flatten() else {
-        return Carried::NotTried { attempt_id: None, trouble: None };
-    };
-    match answer {
-        Ok(EnvelopeAnswer::Ready) => {}
-        Ok(EnvelopeAnswer::Refused { phase, reply }) => {
-            let verdict = ReplyClasses::builtin().classify(phase, &reply);
-            if verdict.scope == Scope::Relay {
-                let trouble = Some(refusal(phase, &reply, verdict.class, verdict.permanent));
-                return Carried::NotTried { attempt_id: Some(attempt_id), trouble };
-            }
-            return record.refused(attempt_id, phase, reply);
+impl Message {
+    /// Renders and composes an order's message.
+    ///
+    /// # Errors
+    /// What has become of the recipient, where there is no message to send.
+    pub fn prepare(order: Order, begun_at: i64, options: &LineOptions) -> Result<Self, (Box<Job>, Carried)> {
+        let Order { job, gate, is_alone } = order;
+        if !gate.is_open() {
+            return Err((job, NOT_TRIED));
         }
-        Ok(EnvelopeAnswer::CannotCarry { reason }) => {
-            let is_too_large = connection.capabilities().size_max.is_some_and(|max| envelope.size > max);
-            let class = if is_too_large { FailureClass::TooLarge } else { FailureClass::BadAddress };
-            return Carried::Unsent { attempt_id: Some(attempt_id), class, reply: reason };
+        match prepare(&job, begun_at, options.return_path.as_ref()) {
+            Ok(composed) => Ok(Self { job, gate, is_alone, begun_at, composed }),
+            Err(carried) => Err((job, carried)),
         }
-        Err(error) => return Carried::NotTried { attempt_id: Some(attempt_id), trouble: Some(trouble(&error)) },
     }
-    if !gate.is_open() {
-        // The caller closes the connection: the server sees no final dot, and nobody gets an empty letter.
-        return Carried::NotTried { attempt_id: Some(attempt_id), trouble: None };
+
+    /// What is committed before its body leaves.
+    pub fn begin(&self, relay: &Arc<str>) -> Begin {
+        Begin {
+            recipient_id: self.job.recipient_id,
+            number: self.job.attempt(),
+            from: self.job.from,
+            relay: relay.clone(),
+            at: self.begun_at,
+        }
     }
-    match connection.body(&composed.body).await {
-        Ok(reply) if reply.is_positive() => record.accepted(attempt_id, reply),
-        Ok(reply) => record.refused(attempt_id, Phase::EndOfData, reply),
-        Err(error) if error.end_of_data_sent => record.in_doubt(attempt_id, &error),
-        Err(error) => record.broken_off(attempt_id, &error),
+
+    /// Its envelope for a server.
+    pub fn envelope(&self, capabilities: &Capabilities, dsn_success: bool) -> Envelope {
+        let Self { job, composed, .. } = self;
+        Envelope {
+            from: Some(composed.return_path.clone()),
+            to: job.customer.mailbox.clone(),
+            size: composed.body.size(),
+            body_is_8bit: composed.body.is_8bit(),
+            smtputf8: job.customer.mailbox.needs_smtputf8() || composed.return_path.needs_smtputf8(),
+            dsn: capabilities.dsn.then(|| Dsn { envid: tag(job), success: dsn_success }),
+        }
     }
+
+    /// The message as its outcome goes on record.
+    pub fn record<'a>(&'a self, relay: &'a Arc<str>, tls: Option<&'a str>, had_begun: bool) -> Record<'a> {
+        Record { message: self, relay, tls, had_begun }
+    }
+}
+
+/// Why a server cannot carry a message.
+pub fn cannot_carry(capabilities: &Capabilities, envelope: &Envelope, reply: String) -> Carried {
+    let is_too_large = capabilities.size_max.is_some_and(|max| envelope.size > max);
+    let class = if is_too_large { FailureClass::TooLarge } else { FailureClass::BadAddress };
+    Carried::CannotCarry { class, reply }
+}
+
+/// What a refused envelope means: an attempt of the recipient's, or trouble of the relay's.
+pub fn refused(record: &Record<'_>, phase: Phase, reply: Reply) -> (Carried, Option<SendFailure>) {
+    let verdict = ReplyClasses::builtin().classify(phase, &reply);
+    if verdict.scope == Scope::Relay {
+        return (NOT_TRIED, Some(refusal(phase, &reply, verdict.class, verdict.permanent)));
+    }
+    (record.refused(phase, reply), None)
 }
 
 /// Puts one message into a folder of .eml files: written, synced and renamed, so that a file that is there is whole.
-pub async fn into_folder(folder: &std::path::Path, turn: Turn<'_>, relay: &str) -> Carried {
-    let Turn { job, composed, begun_at, leave, gate } = turn;
-    let Some(attempt_id) = leave.await.ok().flatten() else {
-        return Carried::NotTried { attempt_id: None, trouble: None };
-    };
-    if !gate.is_open() {
-        return Carried::NotTried { attempt_id: Some(attempt_id), trouble: None };
-    }
-    let record = Record { job, begun_at, composed, relay, tls: None };
-    let name = format!("{}-{}.eml", tag(job), job.attempt());
-    let (folder, message) = (folder.to_owned(), composed.message.clone());
+///
+/// # Errors
+/// What is wrong with the folder.
+pub async fn into_folder(
+    folder: &std::path::Path,
+    message: &Message,
+    relay: &Arc<str>,
+) -> Result<Carried, SendFailure> {
+    let name = format!("{}-{}.eml", tag(&message.job), message.job.attempt());
+    let (folder, octets) = (folder.to_owned(), message.composed.message.clone());
     let written = tokio::task::spawn_blocking({
         let name = name.clone();
-        move || write_durably(&folder, &name, &message)
+        move || write_durably(&folder, &name, &octets)
     });
     match written.await {
         Ok(Ok(())) => {
-            record.accepted(attempt_id, Reply { code: 250, enhanced: None, text: format!("written as {name}") })
+            let reply = Reply { code: 250, enhanced: None, text: format!("written as {name}") };
+            Ok(message.record(relay, None, true).accepted(reply))
         }
-        Ok(Err(error)) => {
-            let trouble = SendFailure {
-                phase: Phase::Body,
-                code: None,
-                enhanced: None,
-                class: FailureClass::Network,
-                permanent: false,
-                reply: format!("the folder cannot be written: {error}"),
-            };
-            Carried::NotTried { attempt_id: Some(attempt_id), trouble: Some(trouble) }
-        }
-        Err(_) => Carried::NotTried { attempt_id: Some(attempt_id), trouble: None },
+        Ok(Err(error)) => Err(folder_trouble(&format!("the folder cannot be written: {error}"))),
+        Err(error) => Err(folder_trouble(&format!("writing was stopped: {error}"))),
+    }
+}
+
+fn folder_trouble(words: &str) -> SendFailure {
+    SendFailure {
+        phase: Phase::Body,
+        code: None,
+        enhanced: None,
+        class: FailureClass::Network,
+        permanent: false,
+        reply: words.to_owned(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::approval::{ApprovalError, Approved, Parts, customer};
 use crate::crypto::Hash;
 use crate::domain::outcome::FailureClass;
+use crate::domain::recipient::RecipientState;
 use crate::notice::{Customer, message_id};
-use crate::store::ClaimedRow;
+use crate::store::ClaimableRow;
 
 /// A claimed recipient.
 pub struct Job {
@@ -28,12 +29,14 @@ pub struct Job {
     pub tries: i64,
     /// Attempts that ended in doubt, in this run of tries.
     pub doubts: i64,
-    /// It was in doubt when it was claimed.
-    pub was_in_doubt: bool,
+    /// The state that it was read in.
+    pub from: RecipientState,
     /// The campaign's active time when it was first due, milliseconds.
     pub due_active_ms: i64,
     /// The last attempt's class.
     pub last_class: Option<FailureClass>,
+    /// Relays that cannot carry its message, by their place in the worker's list; and what the last of them lacked.
+    pub cannot_carry: Vec<(usize, FailureClass, String)>,
 }
 
 impl Job {
@@ -41,7 +44,9 @@ impl Job {
     ///
     /// # Errors
     /// [`ApprovalError::Settings`] for a row that this program did not write.
-    pub fn new(approved: &Arc<Approved>, row: ClaimedRow, expected: Option<Hash>) -> Result<Self, ApprovalError> {
+    pub fn new(approved: &Arc<Approved>, row: ClaimableRow, expected: Option<Hash>) -> Result<Self, ApprovalError> {
+        let from = RecipientState::parse(&row.state)
+            .ok_or_else(|| ApprovalError::Settings("a recipient's row has a state that is none".into()))?;
         let parts =
             Parts { reference: &row.reference, email: &row.email, mailbox: &row.mailbox, row: &row.row, key: &row.key };
         Ok(Self {
@@ -54,9 +59,10 @@ impl Job {
             attempts: row.attempts,
             tries: row.tries,
             doubts: row.doubts,
-            was_in_doubt: row.claimed_from == "in-doubt",
+            from,
             due_active_ms: row.due_active_ms,
             last_class: row.class.as_deref().and_then(FailureClass::parse),
+            cannot_carry: Vec::new(),
         })
     }
 

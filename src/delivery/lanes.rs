@@ -44,6 +44,30 @@ impl Lanes {
         Ok(())
     }
 
+    /// Takes somebody back, before all others.
+    pub fn push_front(&mut self, job: Job, pace: &Pace) {
+        if pace.domain_rate(&job.domain) == Rate::Unlimited {
+            self.free.push_front(job);
+        } else {
+            self.limited.entry(job.domain.clone()).or_default().push_front(job);
+        }
+    }
+
+    /// How many more a domain's lane takes in.
+    pub fn room(&self, domain: &str) -> usize {
+        LANE_JOBS_MAX.saturating_sub(self.limited.get(domain).map_or(0, VecDeque::len))
+    }
+
+    /// Whether somebody of a limited domain waits.
+    pub fn has_limited(&self) -> bool {
+        self.limited.values().any(|lane| !lane.is_empty())
+    }
+
+    /// The next one whose domain has no limit.
+    pub fn next_free(&mut self) -> Option<Job> {
+        self.free.pop_front()
+    }
+
     /// The next one that may leave over this relay now; its permits are taken.
     pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Option<Job> {
         for (domain, lane) in &mut self.limited {

@@ -1,14 +1,17 @@
 //! One campaign while it is being sent: its people under way, its clock, its gate.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::carry::Gate;
+use super::job::Job;
 use super::lanes::Lanes;
+use super::spill::Spill;
 use super::watch::Watch;
 use crate::approval::Approved;
-use crate::store::PulseRow;
+use crate::store::{Pass, PulseRow};
 
 /// A campaign that this worker is sending.
 pub struct Live {
@@ -18,8 +21,20 @@ pub struct Live {
     pub pulse: PulseRow,
     /// Claimed and waiting.
     pub lanes: Lanes,
+    /// Claimed, and one relay cannot carry their message: to be handed to another.
+    pub detours: Vec<Job>,
+    /// Due and left for later, because their domain's lane is full.
+    pub spill: Spill,
+    /// How far the pass over the recipients has come.
+    pub pass: Pass,
+    /// Which pass it is: what a claim of an earlier one brings is dropped.
+    pub pass_number: u64,
+    /// Everybody claimed, waiting or handed out, until their outcome is committed.
+    pub held: HashSet<i64>,
     /// Handed to a line.
     pub in_flight: usize,
+    /// The lines that they are with, and how many each has.
+    pub lines: HashMap<u64, usize>,
     /// A claim is under way.
     pub is_claiming: bool,
     /// The last claim came back short: nothing more before then.
@@ -52,7 +67,13 @@ impl Live {
             approved: Arc::new(approved),
             pulse,
             lanes: Lanes::default(),
+            detours: Vec::new(),
+            spill: Spill::default(),
+            pass: Pass::default(),
+            pass_number: 0,
+            held: HashSet::new(),
             in_flight: 0,
+            lines: HashMap::new(),
             is_claiming: false,
             dry_until: None,
             is_open: false,
@@ -94,7 +115,44 @@ impl Live {
 
     /// Whether nobody is claimed, under way or asked for.
     pub fn is_quiet(&self) -> bool {
-        self.lanes.len() == 0 && self.in_flight == 0 && !self.is_claiming
+        self.lanes.len() == 0 && self.detours.is_empty() && self.in_flight == 0 && !self.is_claiming
+    }
+
+    /// Gives back everybody who waits in memory. Their rows were never changed, so the next pass finds them.
+    pub fn give_back(&mut self) {
+        for job in self.lanes.drain().into_iter().chain(self.detours.drain(..)) {
+            self.held.remove(&job.recipient_id);
+        }
+        self.pass_anew();
+    }
+
+    /// Begins a new pass over the recipients: somebody may have been passed over, or changed since they were read.
+    pub fn pass_anew(&mut self) {
+        self.spill.clear();
+        self.pass = Pass::default();
+        self.pass_number += 1;
+        self.dry_until = None;
+    }
+
+    /// Whether somebody may be handed to a line now.
+    pub fn may_hand_out(&self) -> bool {
+        self.is_open && self.canary_left() > 0
+    }
+
+    /// Whether it may use a line, with `most` of them at once.
+    pub fn may_use(&self, line: u64, most: usize) -> bool {
+        self.lines.len() < most || self.lines.contains_key(&line)
+    }
+
+    /// A line is done with one of its messages.
+    pub fn back_from(&mut self, line: u64) {
+        self.in_flight -= 1;
+        if let Some(count) = self.lines.get_mut(&line) {
+            *count -= 1;
+            if *count == 0 {
+                self.lines.remove(&line);
+            }
+        }
     }
 
     /// How many more the canary lets go.

@@ -7,6 +7,7 @@
 pub mod classify;
 pub mod pace;
 
+mod carrier;
 mod carry;
 mod decide;
 mod job;
@@ -16,6 +17,7 @@ mod live;
 mod record;
 mod recover;
 mod relay;
+mod spill;
 mod watch;
 mod worker;
 

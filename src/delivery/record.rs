@@ -1,9 +1,10 @@
 //! How one attempt goes on record: its outcome, its sealed values, its entry.
 
-use super::carry::{Attempt, Carried, Composed, trouble};
+use std::sync::Arc;
+
+use super::carry::{Attempt, Carried, Message, trouble};
 use super::classify::{ReplyClasses, Scope, Wait};
 use super::decide::Ending;
-use super::job::Job;
 use crate::clock;
 use crate::crypto::Hash;
 use crate::domain::event::EntryKind;
@@ -14,43 +15,47 @@ use crate::smtp::{SmtpError, TlsInfo};
 
 /// What every outcome of one attempt has in common.
 pub struct Record<'a> {
-    pub job: &'a Job,
-    pub begun_at: i64,
-    pub composed: &'a Composed,
-    pub relay: &'a str,
-    pub tls: Option<String>,
+    /// The message.
+    pub message: &'a Message,
+    /// The relay's name.
+    pub relay: &'a Arc<str>,
+    /// Version and cipher.
+    pub tls: Option<&'a str>,
+    /// It had begun.
+    pub had_begun: bool,
 }
 
 impl Record<'_> {
-    pub fn accepted(&self, attempt_id: i64, reply: Reply) -> Carried {
+    /// 250 to its own end-of-data.
+    pub fn accepted(&self, reply: Reply) -> Carried {
         let words = reply.text.clone();
-        self.end(attempt_id, Ending::Accepted, None, None, None, Some(reply), words)
+        self.end(Ending::Accepted, None, None, None, Some(reply), words)
     }
 
-    pub fn refused(&self, attempt_id: i64, phase: Phase, reply: Reply) -> Carried {
+    /// Refused, in this phase.
+    pub fn refused(&self, phase: Phase, reply: Reply) -> Carried {
         let verdict = ReplyClasses::builtin().classify(phase, &reply);
         let ending = Ending::Refused { class: verdict.class, permanent: verdict.permanent, wait: verdict.wait };
         let words = reply.text.clone();
-        self.end(attempt_id, ending, Some(verdict.class), Some(verdict.scope), Some(phase), Some(reply), words)
+        self.end(ending, Some(verdict.class), Some(verdict.scope), Some(phase), Some(reply), words)
     }
 
-    pub fn in_doubt(&self, attempt_id: i64, error: &SmtpError) -> Carried {
+    /// The final dot left, or may have, and its reply did not come.
+    pub fn in_doubt(&self, error: &SmtpError) -> Carried {
         let class = Some(trouble(error).class);
-        self.end(attempt_id, Ending::InDoubt, class, None, Some(error.phase), error.reply.clone(), error.to_string())
+        self.end(Ending::InDoubt, class, None, Some(error.phase), error.reply.clone(), error.to_string())
     }
 
     /// The body had begun to leave, but its final dot had not: nothing was taken, and it is an attempt.
-    pub fn broken_off(&self, attempt_id: i64, error: &SmtpError) -> Carried {
+    pub fn broken_off(&self, error: &SmtpError) -> Carried {
         let failure = trouble(error);
         let ending = Ending::Refused { class: failure.class, permanent: false, wait: Wait::Usual };
         let class = Some(failure.class);
-        self.end(attempt_id, ending, class, Some(Scope::Relay), Some(error.phase), error.reply.clone(), failure.reply)
+        self.end(ending, class, Some(Scope::Relay), Some(error.phase), error.reply.clone(), failure.reply)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call site per way to end, each naming all of them")]
     fn end(
         &self,
-        attempt_id: i64,
         ending: Ending,
         class: Option<FailureClass>,
         scope: Option<Scope>,
@@ -58,7 +63,7 @@ impl Record<'_> {
         reply: Option<Reply>,
         words: String,
     ) -> Carried {
-        let Self { job, composed, .. } = self;
+        let Message { job, composed, begun_at, .. } = self.message;
         let queue_id = matches!(ending, Ending::Accepted).then(|| queue_id(&words)).flatten();
         let content = hex::encode(composed.content);
         let sealed = Sealed {
@@ -70,22 +75,23 @@ impl Record<'_> {
             reply: Some(&words),
         };
         let sealed = commitment::sealed(&job.customer.key, &sealed);
-        let entry = attempt_entry(job.campaign(), job.approved.notice_hash(), self.relay, job.attempt(), self.begun_at)
+        let entry = attempt_entry(job.campaign(), job.approved.notice_hash(), self.relay, job.attempt(), *begun_at)
             .about(job.recipient_id, &job.customer.key, &job.customer.reference)
             .with_hash("sealed", &sealed)
-            .with("tls", self.tls.clone())
+            .with("tls", self.tls)
             .with("class", class.map(FailureClass::as_str))
             .with("code", reply.as_ref().map(|reply| reply.code))
             .with("enhanced", reply.as_ref().and_then(|reply| reply.enhanced.clone()));
         Carried::Attempt(Box::new(Attempt {
-            attempt_id,
+            begin: self.message.begin(self.relay),
+            had_begun: self.had_begun,
             ending,
             class,
             scope,
             phase,
             reply,
             words,
-            tls: self.tls.clone(),
+            tls: self.tls.map(str::to_owned),
             queue_id,
             content: composed.content,
             message_id: composed.message_id.clone(),

@@ -1,4 +1,4 @@
-//! What a dead worker left: what it had begun is in doubt, its other claims go back (delivery.md, "Promises").
+//! What a dead worker left: what it had begun is in doubt (delivery.md, "Promises"). Its other claims were in its memory.
 //!
 //! The same code runs at the end of an orderly stop, for whatever was still on the wire.
 
@@ -9,8 +9,9 @@ use super::record::attempt_entry;
 use crate::config::Delivery;
 use crate::crypto::Hash;
 use crate::domain::outcome::FailureClass;
+use crate::domain::recipient::RecipientState;
 use crate::ledger::commitment::{self, Sealed};
-use crate::store::{Ended, Group, OpenClaimRow, Returned, Store, StoreError};
+use crate::store::{Begin, Ended, Group, OpenClaimRow, Store, StoreError};
 
 /// Claims settled in one transaction.
 const GROUP: i64 = 500;
@@ -20,11 +21,9 @@ const GROUP: i64 = 500;
 pub struct Recovered {
     /// Recipients whose message may or may not have been accepted.
     pub in_doubt: u64,
-    /// Claims that went back untouched.
-    pub returned: u64,
 }
 
-/// Settles every open claim. Only the holder of the worker lock may call it.
+/// Settles everything that had begun. Only the holder of the worker lock may call it.
 ///
 /// # Errors
 /// Those of the database.
@@ -43,48 +42,19 @@ pub async fn recover(
             return Ok(found);
         }
         let mut group = Group::default();
-        for claim in claims {
-            match begun(&claim) {
-                Some(begun) => {
-                    found.in_doubt += 1;
-                    group.ended.push(in_doubt(&claim, begun, delivery, message_domain, now)?);
-                }
-                None => {
-                    found.returned += 1;
-                    group.returned.push(Returned { recipient_id: claim.id, attempt_id: None, due_at: None });
-                }
-            }
+        for claim in &claims {
+            found.in_doubt += 1;
+            group.ended.push(in_doubt(claim, delivery, message_domain, now)?);
         }
         store.record(group, now).await?;
     }
 }
 
-struct Begun {
-    attempt_id: i64,
-    number: i64,
-    relay: String,
-    at: i64,
-}
-
-fn begun(claim: &OpenClaimRow) -> Option<Begun> {
-    Some(Begun {
-        attempt_id: claim.attempt_id?,
-        number: claim.attempt_number?,
-        relay: claim.relay.clone()?,
-        at: claim.begun_at?,
-    })
-}
-
-fn in_doubt(
-    claim: &OpenClaimRow,
-    begun: Begun,
-    delivery: &Delivery,
-    message_domain: &str,
-    now: i64,
-) -> Result<Ended, StoreError> {
-    let foreign = |what: &str| StoreError::Foreign(format!("{what} of a recipient is not 32 octets"));
+fn in_doubt(claim: &OpenClaimRow, delivery: &Delivery, message_domain: &str, now: i64) -> Result<Ended, StoreError> {
+    let foreign = |what: &str| StoreError::Foreign(format!("{what} of a recipient is not as this program writes it"));
     let key: Hash = claim.key.as_slice().try_into().map_err(|_| foreign("the key"))?;
     let notice: Hash = claim.notice_hash.as_slice().try_into().map_err(|_| foreign("the notice's hash"))?;
+    let from = RecipientState::parse(&claim.state).ok_or_else(|| foreign("the state"))?;
     let message_id = crate::notice::message_id(&key, message_domain);
     let words = "the worker ended while this message was on its way".to_owned();
     let sealed = Sealed {
@@ -98,7 +68,7 @@ fn in_doubt(
     let history = History { tries: claim.tries, doubts: claim.doubts, due_for: Duration::ZERO };
     let (outcome, next) = decide(Ending::InDoubt, history, delivery, now, 0.5);
     let class = FailureClass::Network;
-    let entry = attempt_entry(&claim.campaign, &notice, &begun.relay, begun.number, begun.at)
+    let entry = attempt_entry(&claim.campaign, &notice, &claim.relay, claim.number, claim.begun_at)
         .about(claim.id, &key, &claim.reference)
         .with_hash("sealed", &commitment::sealed(&key, &sealed))
         .with("outcome", outcome.as_str())
@@ -106,9 +76,10 @@ fn in_doubt(
         .with("tls", serde_json::Value::Null)
         .with("code", serde_json::Value::Null)
         .with("enhanced", serde_json::Value::Null);
+    let relay = claim.relay.as_str().into();
     Ok(Ended {
-        recipient_id: claim.id,
-        attempt_id: begun.attempt_id,
+        begin: Begin { recipient_id: claim.id, number: claim.number, from, relay, at: claim.begun_at },
+        had_begun: true,
         at: now,
         outcome,
         phase: None,
@@ -116,7 +87,6 @@ fn in_doubt(
         code: None,
         enhanced: None,
         reply: Some(words),
-        relay: begun.relay,
         tls: None,
         queue_id: None,
         content: None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{self, RelayKind};
 use crate::domain::rate::Rate;
-use crate::smtp::{self, Capabilities, Connection, Security, Server, SmtpError};
+use crate::smtp::{self, Capabilities, Connection, Dial, Security, Server, SmtpError};
 
 /// A relay that is ready to be opened.
 #[derive(Clone)]
@@ -23,7 +23,7 @@ pub enum Relay {
 #[derive(Clone)]
 pub struct NamedRelay {
     /// As in the configuration.
-    pub name: String,
+    pub name: Arc<str>,
     /// At most so many connections.
     pub connections: u32,
     /// At most so fast.
@@ -97,11 +97,12 @@ impl NamedRelay {
                     credentials,
                     hello: hello.to_owned(),
                     timeouts: smtp_timeouts(timeouts),
+                    dial: None,
                 };
                 Relay::Smtp(Arc::new(server))
             }
         };
-        Ok(Self { name: relay.name.clone(), connections: relay.connections, rate: relay.rate, relay: kind })
+        Ok(Self { name: relay.name.as_str().into(), connections: relay.connections, rate: relay.rate, relay: kind })
     }
 }
 
@@ -110,7 +111,23 @@ impl NamedRelay {
     /// be used.
     pub fn again(&self, settings: &config::Settings) -> Option<Self> {
         let Relay::Smtp(server) = &self.relay else { return None };
-        Self::new(settings.relay(&self.name)?, &settings.delivery.timeouts, &server.hello).ok()
+        let fresh = Self::new(settings.relay(&self.name)?, &settings.delivery.timeouts, &server.hello).ok()?;
+        Some(fresh.dialled_by(server.dial.clone()))
+    }
+
+    /// Whether somebody signs in.
+    pub fn signs_in(&self) -> bool {
+        matches!(&self.relay, Relay::Smtp(server) if server.credentials.is_some())
+    }
+
+    /// The same relay, with its connections made by `dial` instead of TCP.
+    #[must_use]
+    pub fn dialled_by(self, dial: Option<Arc<dyn Dial>>) -> Self {
+        let relay = match self.relay {
+            Relay::Smtp(server) => Relay::Smtp(Arc::new(Server { dial, ..(*server).clone() })),
+            folder @ Relay::Folder(_) => folder,
+        };
+        Self { relay, ..self }
     }
 }
 
@@ -122,14 +139,14 @@ pub async fn probe(relay: &NamedRelay) -> Result<Probe, RelayError> {
     match &relay.relay {
         Relay::Folder(path) => {
             ensure_folder(path).map_err(|error| RelayError::Setup {
-                name: relay.name.clone(),
+                name: relay.name.to_string(),
                 reason: format!("the folder {} cannot be used: {error}", path.display()),
             })?;
             let target = path.display().to_string();
             Ok(Probe { target, tls: None, authenticated: None, extensions: Vec::new() })
         }
         Relay::Smtp(server) => {
-            let fail = |error| RelayError::Smtp { name: relay.name.clone(), error };
+            let fail = |error| RelayError::Smtp { name: relay.name.to_string(), error };
             let connection = Connection::open(server).await.map_err(fail)?;
             let probe = Probe {
                 target: format!("{}:{}", server.host, server.port),

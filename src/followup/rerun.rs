@@ -143,7 +143,7 @@ async fn requeue(
 ) -> Result<Vec<RecipientRow>, FollowupError> {
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let mut tx = store.begin().await?;
-    let moved = tx.recipients_requeue(&ids).await?;
+    let moved = tx.recipients_requeue(&ids, by.at).await?;
     let rows: Vec<RecipientRow> = rows.into_iter().filter(|row| moved.contains(&row.id)).collect();
     let entries = rows.iter().filter_map(|row| {
         let key = row.key.as_slice().try_into().ok()?;

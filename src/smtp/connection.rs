@@ -3,6 +3,10 @@
 //! Decides when a connection is spent: whatever times out, is cancelled or makes no sense is never used again. Never
 //! decides what a reply means for a recipient. A step marks the connection busy before it first waits and clears the mark
 //! only at its clean end, so a future that is dropped half way leaves a connection that says it is unusable.
+//!
+//! Where PIPELINING is announced, the body of one message and the envelope of the next leave in one group (RFC 2920 §3.1:
+//! the end of the data may be followed by commands), so that a message costs one round trip: [`Connection::send_body`], then
+//! [`Connection::body_reply`] and [`Connection::next_answer`].
 
 use std::time::Duration;
 
@@ -22,6 +26,10 @@ use crate::domain::outcome::{Phase, Reply};
 
 /// Octets read at once; the replies to one group fit.
 const READ_OCTETS: usize = 2_048;
+/// MAIL, RCPT, DATA.
+const COMMANDS_OF_ENVELOPE: usize = 3;
+/// Room for an ordinary envelope.
+const ENVELOPE_OCTETS: usize = 256;
 /// Courtesy has its limits: QUIT changes nothing for any message.
 const QUIT_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -35,6 +43,8 @@ pub struct Connection {
     /// A step is under way, or did not end cleanly.
     pub(super) busy: bool,
     needs_reset: bool,
+    /// The answers to an envelope that left behind a body are still to come.
+    owes_next: bool,
     messages: u32,
     pub(super) buffer: Box<[u8]>,
 }
@@ -59,6 +69,7 @@ impl Connection {
             timeouts,
             busy: true,
             needs_reset: false,
+            owes_next: false,
             messages: 0,
             buffer: vec![0; READ_OCTETS].into_boxed_slice(),
         }
@@ -86,7 +97,7 @@ impl Connection {
 
     /// Sends MAIL, RCPT and DATA: one group where PIPELINING is announced (RFC 2920), one at a time where not.
     ///
-    /// A refusal leaves no transaction behind. After [`EnvelopeAnswer::Ready`] comes [`Connection::body`] or
+    /// A refusal leaves no transaction behind. After [`EnvelopeAnswer::Ready`] comes [`Connection::send_body`] or
     /// [`Connection::abandon`]. A refusal that came before the connection broke is given as the refusal that it is.
     ///
     /// # Errors
@@ -98,17 +109,8 @@ impl Connection {
         self.begin(Phase::Mail)?;
         self.check_quiet(Phase::Mail).await?;
         let mut verdict = Verdict::default();
-        match self.ask(envelope, &mut verdict).await {
-            Err(error) if !verdict.is_refused() => return Err(error),
-            // The connection stays busy, and so unusable; what was refused before is known all the same.
-            Err(_) => return Ok(verdict.into_answer()),
-            Ok(()) => {}
-        }
-        if verdict.is_refused() && !self.clean_up(verdict.aftermath()).await {
-            return Ok(verdict.into_answer());
-        }
-        self.busy = false;
-        Ok(verdict.into_answer())
+        let asked = self.ask(envelope, &mut verdict).await;
+        self.conclude(asked, verdict).await
     }
 
     async fn ask(&mut self, envelope: &Envelope, verdict: &mut Verdict) -> Result<(), SmtpError> {
@@ -143,6 +145,22 @@ impl Connection {
         Ok(())
     }
 
+    /// What the answers to one envelope mean together, with the transaction cleaned up after a refusal.
+    async fn conclude(&mut self, asked: Result<(), SmtpError>, verdict: Verdict) -> Result<EnvelopeAnswer, SmtpError> {
+        match asked {
+            // Replies that are out of step cannot be told apart, so that a refusal may be somebody else's.
+            Err(error) if !verdict.is_refused() || error.kind == ErrorKind::Protocol => Err(error),
+            // The connection stays busy, and so unusable; what was refused before is known all the same.
+            Err(_) => Ok(verdict.into_answer()),
+            Ok(()) => {
+                if !verdict.is_refused() || self.clean_up(verdict.aftermath()).await {
+                    self.busy = false;
+                }
+                Ok(verdict.into_answer())
+            }
+        }
+    }
+
     /// Leaves no half transaction behind; false where the connection cannot be used again.
     async fn clean_up(&mut self, aftermath: Aftermath) -> bool {
         match aftermath {
@@ -164,24 +182,77 @@ impl Connection {
         }
     }
 
-    /// Sends a body after [`EnvelopeAnswer::Ready`] and waits for the reply to its end: 250, or a refusal.
+    /// Whether the envelope of a further message may leave in one group with a body on this connection.
+    pub fn can_join(&self, next: &Envelope) -> bool {
+        self.capabilities.pipelining && next.obstacle(&self.capabilities).is_none()
+    }
+
+    /// Sends a body after [`EnvelopeAnswer::Ready`], and in the same group the envelope of the message after it, where
+    /// there is one ([`Connection::can_join`]). [`Connection::body_reply`] has to follow.
     ///
     /// # Errors
-    /// [`SmtpError`]; with `end_of_data_sent` the message is in doubt, without it the server cannot have taken it.
-    pub async fn body(&mut self, body: &WireBody) -> Result<Reply, SmtpError> {
+    /// [`SmtpError`]; with `end_of_data_sent` the message is in doubt, without it the server cannot have taken it. Of the
+    /// next one nothing can have been taken.
+    pub async fn send_body(&mut self, body: &WireBody, next: Option<&Envelope>) -> Result<(), SmtpError> {
         self.begin(Phase::Body)?;
         if !self.session.is_data_open() {
             return Err(SmtpError::session(Phase::Body, SessionFailure::NotNow));
         }
-        self.write_body(body.wire()).await?;
-        let answer = async {
-            self.end_of_data()?;
-            self.answer().await
+        let tail = match next {
+            // Written before the body leaves: a command that is no legal line may not end in a doubt.
+            Some(next) => self.joined(next)?,
+            None => Vec::new(),
         };
-        let reply = answer.await.map_err(|error| error.in_doubt(true))?.reply;
+        self.write_body(body.wire(), &tail).await?;
+        self.end_of_data().map_err(|error| error.in_doubt(true))?;
+        if let Some(next) = next {
+            for command in &next.commands(&self.capabilities) {
+                self.command(command).map_err(|error| error.in_doubt(true))?;
+            }
+            // They have left already, behind the dot.
+            self.session.take_output();
+            self.owes_next = true;
+        }
+        Ok(())
+    }
+
+    fn joined(&self, next: &Envelope) -> Result<Vec<u8>, SmtpError> {
+        let mut bytes = Vec::with_capacity(ENVELOPE_OCTETS);
+        for command in &next.commands(&self.capabilities) {
+            command.write_to(&mut bytes).map_err(|error| SmtpError::session(Phase::Body, error.into()))?;
+        }
+        Ok(bytes)
+    }
+
+    /// Waits for the reply to the end of the data that [`Connection::send_body`] sent: 250, or a refusal.
+    ///
+    /// # Errors
+    /// [`SmtpError`] with `end_of_data_sent`: the message is in doubt.
+    pub async fn body_reply(&mut self) -> Result<Reply, SmtpError> {
+        let reply = self.answer().await.map_err(|error| error.in_doubt(true))?.reply;
         self.messages += u32::from(reply.code == 250);
-        self.busy = false;
+        self.busy = self.owes_next;
         Ok(reply)
+    }
+
+    /// The answer to the envelope that left behind the body, once [`Connection::body_reply`] has been given; as
+    /// [`Connection::envelope`].
+    ///
+    /// # Errors
+    /// As [`Connection::envelope`].
+    pub async fn next_answer(&mut self) -> Result<EnvelopeAnswer, SmtpError> {
+        if !std::mem::take(&mut self.owes_next) {
+            return Err(SmtpError::session(Phase::Mail, SessionFailure::NotNow));
+        }
+        let mut verdict = Verdict::default();
+        let asked = async {
+            for _ in 0..COMMANDS_OF_ENVELOPE {
+                verdict.take(self.answer().await?);
+            }
+            Ok(())
+        };
+        let asked = asked.await;
+        self.conclude(asked, verdict).await
     }
 
     /// Says QUIT and closes, within seconds. Whatever happens here changes nothing for any message.

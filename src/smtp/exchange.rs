@@ -4,6 +4,7 @@
 //! mean is `session`'s.
 
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -114,22 +115,30 @@ impl Connection {
         }
     }
 
-    /// Writes a body block by block, and listens before each: a reply that comes before the dot answers something else.
-    pub(super) async fn write_body(&mut self, wire: &[u8]) -> Result<(), SmtpError> {
+    /// Writes a body block by block, with what leaves behind it, and listens before each block: a reply that comes before
+    /// the dot answers something else.
+    pub(super) async fn write_body(&mut self, wire: &[u8], tail: &[u8]) -> Result<(), SmtpError> {
         let dot = wire.len() - END_OCTETS;
+        let all = wire.len() + tail.len();
         let limit = self.timeouts.block;
         let mut sent = 0;
-        while sent < wire.len() {
+        while sent < all {
             let end = wire.len().min(sent + BLOCK_OCTETS);
+            let body = wire.get(sent..end).unwrap_or_default();
+            // The tail leaves with the last block: as a segment of its own it would cost both sides a system call.
+            let behind = if end == wire.len() { &tail[sent.saturating_sub(wire.len())..] } else { &[] };
+            let slices = [IoSlice::new(body), IoSlice::new(behind)];
             // Why it failed, and up to where the octets may have left all the same.
             let block = poll_fn(|cx| {
-                if let Err(error) = self.poll_quiet(cx, Phase::Body) {
+                if sent < wire.len()
+                    && let Err(error) = self.poll_quiet(cx, Phase::Body)
+                {
                     return Poll::Ready(Err((error, sent)));
                 }
                 // TLS may have passed on a block that it reports as failed; TCP takes nothing with an error.
                 let taken = if self.stream.is_tls() { end } else { sent };
                 Pin::new(&mut self.stream)
-                    .poll_write(cx, &wire[sent..end])
+                    .poll_write_vectored(cx, &slices)
                     .map_err(|error| (SmtpError::io(Phase::Body, &error), taken))
             });
             let written = match timeout(limit, block).await {

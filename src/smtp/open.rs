@@ -19,7 +19,7 @@ use super::error::{ErrorKind, SmtpError};
 use super::exchange::consent;
 use super::server::{Security, Server};
 use super::session::{SERVICE_CLOSING, Session};
-use super::stream::Stream;
+use super::stream::{Dial, Stream};
 use super::tls::TlsInfo;
 use crate::domain::outcome::Phase;
 
@@ -27,16 +27,17 @@ use crate::domain::outcome::Phase;
 const ADDRESSES_MAX: usize = 8;
 
 pub(super) async fn open(server: &Server) -> Result<Connection, SmtpError> {
-    let tcp = connect(server).await?;
+    let stream = match &server.dial {
+        Some(dial) => dialled(dial.as_ref(), server).await?,
+        None => Stream::Plain(connect(server).await?),
+    };
     let mut connection = match server.security {
-        Security::Implicit => handshake(tcp, server, Session::new()).await?,
-        Security::Plaintext if !is_loopback(&tcp) => {
+        Security::Implicit => handshake(stream, server, Session::new()).await?,
+        Security::Plaintext if !is_local(&stream) => {
             let detail = "TLS is required for every relay that is not on this computer; use smtp:// or smtps://";
             return Err(SmtpError::new(Phase::Connect, ErrorKind::Tls, detail));
         }
-        Security::Plaintext | Security::StartTls => {
-            Connection::over(Stream::Plain(tcp), Session::new(), None, server.timeouts)
-        }
+        Security::Plaintext | Security::StartTls => Connection::over(stream, Session::new(), None, server.timeouts),
     };
     consent(connection.answer().await?)?;
     hello(&mut connection, &server.hello).await?;
@@ -81,8 +82,20 @@ async fn connect(server: &Server) -> Result<TcpStream, SmtpError> {
     Ok(tcp)
 }
 
-fn is_loopback(tcp: &TcpStream) -> bool {
-    tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback())
+async fn dialled(dial: &dyn Dial, server: &Server) -> Result<Stream, SmtpError> {
+    match timeout(server.timeouts.connect, dial.dial(&server.host, server.port)).await {
+        Err(_) => Err(SmtpError::timeout(Phase::Connect)),
+        Ok(Err(error)) => Err(SmtpError::new(Phase::Connect, ErrorKind::Io, error.to_string())),
+        Ok(Ok(stream)) => Ok(Stream::Dialled(stream)),
+    }
+}
+
+fn is_local(stream: &Stream) -> bool {
+    match stream {
+        Stream::Plain(tcp) => tcp.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback()),
+        Stream::Dialled(_) => true,
+        Stream::Tls(_) => false,
+    }
 }
 
 async fn hello(connection: &mut Connection, name: &str) -> Result<(), SmtpError> {
@@ -116,14 +129,14 @@ async fn start_tls(mut connection: Connection, server: &Server) -> Result<Connec
     };
     connection.session.next_answer().map_err(injected)?;
     connection.check_quiet(Phase::StartTls).await?;
-    match connection.stream {
-        Stream::Plain(tcp) => handshake(tcp, server, Session::after_starttls()).await,
-        Stream::Tls(_) => Err(SmtpError::new(Phase::StartTls, ErrorKind::Protocol, "TLS is already up")),
-    }
+    handshake(connection.stream, server, Session::after_starttls()).await
 }
 
-async fn handshake(tcp: TcpStream, server: &Server, session: Session) -> Result<Connection, SmtpError> {
+async fn handshake(stream: Stream, server: &Server, session: Session) -> Result<Connection, SmtpError> {
     let phase = Phase::Handshake;
+    let Stream::Plain(tcp) = stream else {
+        return Err(SmtpError::new(phase, ErrorKind::Protocol, "TLS is spoken over TCP, and once only"));
+    };
     let name = ServerName::try_from(server.host.clone()).map_err(|_| {
         SmtpError::new(phase, ErrorKind::Tls, "the relay's host is no name that a certificate can be for")
     })?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::auth::Credentials;
+use super::stream::Dial;
 
 /// One submission server.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct Server {
     pub hello: String,
     /// How long each phase may take.
     pub timeouts: Timeouts,
+    /// Who makes the connections; `None`: TCP.
+    pub dial: Option<Arc<dyn Dial>>,
 }
 
 /// When TLS starts.

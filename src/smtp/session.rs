@@ -172,6 +172,7 @@ impl Session {
     }
 
     /// Says that the end of the data has left: its reply is owed from now on. What came before answers something else.
+    /// Commands may follow at once (RFC 2920 §3.1).
     ///
     /// # Errors
     /// [`SessionFailure::NotNow`] where the server did not ask for data.

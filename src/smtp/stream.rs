@@ -1,6 +1,6 @@
-//! The bytes' way to the server: a TCP connection, bare or inside TLS.
+//! The bytes' way to the server: a TCP connection, bare or inside TLS, or whatever a [`Dial`] gives.
 //!
-//! Decides nothing; it is one type for both.
+//! Decides nothing; it is one type for all.
 
 use std::io;
 use std::pin::Pin;
@@ -10,10 +10,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+/// Both directions of a connection.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+/// Makes connections in place of TCP: a simulated network. What it gives counts as being on this computer.
+pub trait Dial: Send + Sync {
+    /// Connects to a server; dropped when the time for it is over.
+    fn dial(&self, host: &str, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send + '_>>;
+}
+
 pub(super) enum Stream {
     Plain(TcpStream),
     /// Boxed, for the TLS state is about a kilobyte.
     Tls(Box<TlsStream<TcpStream>>),
+    /// What [`super::Dial`] gave in place of TCP.
+    Dialled(Box<dyn Duplex>),
 }
 
 impl Stream {
@@ -27,6 +40,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Dialled(stream) => Pin::new(stream).poll_read(cx, buf),
         }
     }
 }
@@ -36,6 +50,19 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Dialled(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Dialled(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
@@ -43,6 +70,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Dialled(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -50,6 +78,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Dialled(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

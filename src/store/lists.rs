@@ -153,13 +153,13 @@ impl Store {
 }
 
 impl Tx<'_> {
-    /// Puts recipients back to pending for a rerun, in one group: those with these row ids that may be. Returns the ids
-    /// that moved.
+    /// Puts recipients back to pending for a rerun, in one group: those with these row ids that may be, due from `at` on
+    /// (epoch milliseconds). Returns the ids that moved.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn recipients_requeue(&mut self, ids: &[i64]) -> Result<Vec<i64>, StoreError> {
-        let query = sqlx::query_scalar(sql!("recipients_requeue")).bind(json!(ids).to_string());
+    pub async fn recipients_requeue(&mut self, ids: &[i64], at: i64) -> Result<Vec<i64>, StoreError> {
+        let query = sqlx::query_scalar(sql!("recipients_requeue")).bind(json!(ids).to_string()).bind(at);
         Ok(query.fetch_all(self.conn()).await?)
     }
 }

@@ -7,6 +7,7 @@
 
 mod audience;
 mod campaigns;
+mod claims;
 mod demo;
 mod entries;
 mod error;
@@ -20,14 +21,15 @@ mod suppressions;
 
 pub use audience::{BatchCounts, NewRecipient, NewReject, Tile, TileKind};
 pub use campaigns::{NewCampaign, StateChange};
+pub use claims::{Claim, Claimable, Pass};
 pub use demo::{DEMO_SELECT, DemoCustomer, write_demo_customers};
 pub use entries::EntryRow;
 pub use error::StoreError;
 pub use lists::{RecipientFilter, RecipientPage};
 pub use locks::{ImportLock, WorkerLock};
-pub use outcomes::{Begin, Claim, Ended, Group, NextState, OnlyTo, Recorded, Returned, Unsent};
+pub use outcomes::{Begin, Ended, Group, NextState, OnlyTo, Recorded, Unsent};
 pub use rows::{
-    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimedRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow,
+    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimableRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow,
     RecipientRow, RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
 };
 pub use source::{SourceReader, SourceValue, TableOrSelect};

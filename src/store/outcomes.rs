@@ -1,9 +1,12 @@
 //! The worker's group commit: outcomes, their entries, what is begun next and what is claimed after that, in one
 //! transaction (delivery.md, "Promises").
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use super::{ClaimedRow, OpenClaimRow, Store, StoreError, Tx, sql};
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use super::{OpenClaimRow, Store, StoreError, Tx, sql};
 use crate::domain::outcome::{AttemptOutcome, FailureClass, Phase};
 use crate::domain::recipient::RecipientState;
 use crate::ledger::Hash;
@@ -12,12 +15,14 @@ use crate::ledger::entry::Draft;
 /// A message that is about to leave. Committed before its body does.
 #[derive(Debug, Clone)]
 pub struct Begin {
-    /// The recipient's row; it must be claimed, and its campaign sending.
+    /// The recipient's row; it has to be as it was read, and its campaign sending.
     pub recipient_id: i64,
-    /// Its campaign's row.
-    pub campaign_id: i64,
+    /// The attempt's number, from 1.
+    pub number: i64,
+    /// The state that the recipient was read in.
+    pub from: RecipientState,
     /// Where to.
-    pub relay: String,
+    pub relay: Arc<str>,
     /// Epoch milliseconds, also the message's Date.
     pub at: i64,
 }
@@ -38,10 +43,10 @@ pub struct NextState {
 /// An attempt that ended.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// The recipient's row.
-    pub recipient_id: i64,
-    /// The attempt's row.
-    pub attempt_id: i64,
+    /// What was begun, or, where the server refused the envelope, what would have been.
+    pub begin: Begin,
+    /// It had begun; otherwise it counts only if the recipient is still as it was read.
+    pub had_begun: bool,
     /// Epoch milliseconds.
     pub at: i64,
     /// How.
@@ -56,13 +61,11 @@ pub struct Ended {
     pub enhanced: Option<String>,
     /// The server's words, or what happened instead.
     pub reply: Option<String>,
-    /// Which relay.
-    pub relay: String,
     /// Version and cipher.
     pub tls: Option<String>,
     /// The relay's own id.
     pub queue_id: Option<String>,
-    /// SHA-256 of the message as sent.
+    /// SHA-256 of the message as sent, before a DKIM-Signature.
     pub content: Option<Hash>,
     /// Without angle brackets.
     pub message_id: String,
@@ -72,47 +75,23 @@ pub struct Ended {
     pub entry: Draft,
 }
 
-/// A claim given back: nothing of it counts as an attempt.
-#[derive(Debug, Clone)]
-pub struct Returned {
-    /// The recipient's row.
-    pub recipient_id: i64,
-    /// The attempt that was begun and came to nothing.
-    pub attempt_id: Option<i64>,
-    /// Not before, epoch milliseconds; `None`: as before.
-    pub due_at: Option<i64>,
-}
-
-/// A claimed recipient that fails, or is suppressed, without an attempt.
+/// Somebody who fails, or is suppressed, without an attempt.
 #[derive(Debug, Clone)]
 pub struct Unsent {
     /// The recipient's row.
     pub recipient_id: i64,
-    /// The attempt that was begun and came to nothing.
-    pub attempt_id: Option<i64>,
+    /// The state that the recipient was read in; it has to be the same still.
+    pub from: RecipientState,
     /// `failed`, `suppressed`, or `in-doubt` where an earlier attempt was.
     pub state: RecipientState,
     /// Of `failed`.
     pub class: Option<FailureClass>,
     /// Of `suppressed`.
     pub reason: Option<&'static str>,
-    /// What happened, in plain words; `None` keeps the last reply.
+    /// What happened, in plain words; `None` leaves the last attempt's reply to be shown.
     pub reply: Option<String>,
     /// `recipient.failed` or `recipient.suppressed`.
     pub entry: Draft,
-}
-
-/// What is wanted next for one campaign.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// The campaign's row; claims come from its approved batches while it is sending.
-    pub campaign_id: i64,
-    /// At most so many.
-    pub limit: i64,
-    /// Only what is due by then, epoch milliseconds.
-    pub now: i64,
-    /// `[safety] only_to`, where it is set.
-    pub only_to: Option<OnlyTo>,
 }
 
 /// Addresses and domains that anything may go to.
@@ -137,14 +116,12 @@ impl OnlyTo {
 pub struct Group {
     /// Attempts that ended.
     pub ended: Vec<Ended>,
-    /// Claims given back.
-    pub returned: Vec<Returned>,
+    /// Recipients whose message had begun and did not leave: nothing of it counts as an attempt.
+    pub returned: Vec<i64>,
     /// Failed or suppressed without an attempt.
     pub unsent: Vec<Unsent>,
     /// About to leave.
     pub begins: Vec<Begin>,
-    /// Wanted next.
-    pub claims: Vec<Claim>,
     /// Milliseconds that campaigns spent sending since the last group.
     pub active: Vec<(i64, i64)>,
     /// Entries about relays and rates.
@@ -158,7 +135,6 @@ impl Group {
             && self.returned.is_empty()
             && self.unsent.is_empty()
             && self.begins.is_empty()
-            && self.claims.is_empty()
             && self.active.is_empty()
             && self.entries.is_empty()
     }
@@ -167,12 +143,11 @@ impl Group {
 /// What a commit gave.
 #[derive(Debug, Default)]
 pub struct Recorded {
-    /// The recipient rows that wanted to begin.
-    pub asked: Vec<i64>,
-    /// Recipient and attempt rows that may leave now. One that is missing may not: its campaign is no longer sending.
-    pub begun: Vec<(i64, i64)>,
-    /// Newly claimed, in order: the campaign's row, how many were asked for, who came.
-    pub claimed: Vec<(i64, i64, Vec<ClaimedRow>)>,
+    /// The recipients that wanted to begin, each with whether it may leave now: one may not where its campaign is no longer
+    /// sending, its row is not as it was read, or its address is suppressed.
+    pub begun: Vec<(i64, bool)>,
+    /// Whoever the group had an end for: they are as the database has them.
+    pub settled: Vec<i64>,
 }
 
 impl Store {
@@ -181,28 +156,35 @@ impl Store {
     /// # Errors
     /// Those of the database; then nothing of the group is in it.
     pub async fn record(&self, group: Group, at: i64) -> Result<Recorded, StoreError> {
-        let mut tx = self.begin_patiently().await?;
-        let Group { ended, returned, unsent, begins, claims, active, entries } = group;
-        tx.end_attempts(ended, at).await?;
-        tx.give_back(&returned).await?;
-        tx.end_unsent(unsent, at).await?;
+        let Group { mut ended, returned, mut unsent, begins, active, entries } = group;
+        let settled: Vec<i64> =
+            ended.iter().map(|end| end.begin.recipient_id).chain(unsent.iter().map(|end| end.recipient_id)).collect();
+        let refused = ended.iter().filter(|end| !end.had_begun);
+        let refused = refused.map(|end| json!([end.begin.recipient_id, end.begin.from]));
+        let refused = Value::Array(refused.collect()).to_string();
+        let (mut tx, mut next_seq, still) = self.begin_record(&refused).await?;
+        ended.retain(|end| end.had_begun || still.contains(&end.begin.recipient_id));
+        if !unsent.is_empty() {
+            let read = Value::Array(unsent.iter().map(|end| json!([end.recipient_id, end.from])).collect());
+            let still: Vec<i64> =
+                sqlx::query_scalar(sql!("unsent_still")).bind(read.to_string()).fetch_all(tx.conn()).await?;
+            unsent.retain(|end| still.contains(&end.recipient_id));
+            tx.end_unsent(std::mem::take(&mut unsent), at).await?;
+            next_seq = tx.next_seq().await?;
+        }
         if !entries.is_empty() {
-            tx.append(at, entries).await?;
+            let written = i64::try_from(entries.len()).unwrap_or(0);
+            next_seq = tx.append(at, entries).await? + written;
         }
         for (campaign_id, ms) in active {
             sqlx::query(sql!("campaign_add_active")).bind(campaign_id).bind(ms).execute(tx.conn()).await?;
         }
-        let begun = tx.begin_attempts(&begins).await?;
-        let mut claimed = Vec::with_capacity(claims.len());
-        for claim in &claims {
-            claimed.push((claim.campaign_id, claim.limit, tx.claim(claim).await?));
-        }
-        tx.commit().await?;
-        let asked = begins.iter().map(|begin| begin.recipient_id).collect();
-        Ok(Recorded { asked, begun, claimed })
+        let begun = tx.finish_record(ended, &returned, &begins, next_seq, at).await?;
+        let begun = begins.iter().map(|begin| (begin.recipient_id, begun.contains(&begin.recipient_id))).collect();
+        Ok(Recorded { begun, settled })
     }
 
-    /// Up to `limit` claims that no living worker holds. Only the holder of the worker lock may ask.
+    /// Up to `limit` messages that a dead worker had begun. Only the holder of the worker lock may ask.
     ///
     /// # Errors
     /// Those of the database.
@@ -224,40 +206,59 @@ impl Store {
 }
 
 impl Tx<'_> {
-    async fn end_attempts(&mut self, mut ended: Vec<Ended>, at: i64) -> Result<(), StoreError> {
-        if ended.is_empty() {
-            return Ok(());
+    /// The statements that nearly every group has, and the commit, in one round trip to the database's thread. Returns who
+    /// has begun.
+    async fn finish_record(
+        mut self,
+        mut ended: Vec<Ended>,
+        returned: &[i64],
+        begins: &[Begin],
+        first_seq: i64,
+        at: i64,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut entries = Vec::with_capacity(ended.len());
+        let mut octets = Vec::with_capacity(ended.len() * ENTRY_OCTETS);
+        for (seq, end) in (first_seq..).zip(&mut ended) {
+            let draft = std::mem::replace(&mut end.entry, empty_draft());
+            let entry = draft.place(seq.unsigned_abs(), at)?;
+            // SQLite counts octets of a BLOB from 1.
+            let from = octets.len() + 1;
+            octets.extend_from_slice(&entry.bytes);
+            octets.extend_from_slice(&entry.leaf_hash);
+            let (campaign, recipient) = (&entry.campaign, entry.recipient_id);
+            entries.push(json!([seq, at, entry.kind, campaign, recipient, from, entry.bytes.len()]));
         }
-        let drafts = ended.iter_mut().map(|end| std::mem::replace(&mut end.entry, empty_draft())).collect();
-        let first = self.append(at, drafts).await?;
-        let rows = ended.iter().zip(first..).map(|(end, seq)| {
-            let accepted_at = (end.outcome == AttemptOutcome::Accepted).then_some(end.at);
-            json!({
-                "id": end.recipient_id, "attempt": end.attempt_id, "at": end.at, "outcome": end.outcome,
-                "phase": end.phase, "class": end.class, "code": end.code, "enhanced": end.enhanced,
-                "reply": end.reply, "relay": end.relay, "tls": end.tls, "queue_id": end.queue_id,
-                "content": end.content.map(hex::encode), "message_id": end.message_id, "seq": seq,
-                "state": end.next.state, "due_at": end.next.due_at, "tries": end.next.tries,
-                "doubts": end.next.doubts, "accepted_at": accepted_at,
-            })
+        let attempts = (first_seq..).zip(&ended).map(|(seq, end)| attempt_row(end, seq));
+        let attempts = Value::Array(attempts.collect()).to_string();
+        let states = ended.iter().map(|end| {
+            let NextState { state, due_at, tries, doubts } = &end.next;
+            json!([end.begin.recipient_id, state, due_at, tries, doubts, end.class])
         });
-        let rows = Value::Array(rows.collect()).to_string();
-        sqlx::query(sql!("attempts_end")).bind(&rows).execute(self.conn()).await?;
-        sqlx::query(sql!("recipients_end")).bind(&rows).execute(self.conn()).await?;
-        Ok(())
+        let states = Value::Array(states.collect()).to_string();
+        let had_begun = ended.iter().filter(|end| end.had_begun).map(|end| end.begin.recipient_id);
+        let gone: Vec<i64> = had_begun.chain(returned.iter().copied()).collect();
+        let wanted = begins.iter().map(|begin| {
+            let Begin { recipient_id, number, from, relay, at } = begin;
+            json!([recipient_id, number, relay.as_ref(), at, from])
+        });
+        let wanted = Value::Array(wanted.collect()).to_string();
+        let ids = json!(begins.iter().map(|begin| begin.recipient_id).collect::<Vec<i64>>()).to_string();
+        let query = sqlx::query(sql!("record"))
+            .bind(Value::Array(entries).to_string())
+            .bind(octets)
+            .bind(attempts)
+            .bind(states)
+            .bind(json!(returned).to_string())
+            .bind(json!(gone).to_string())
+            .bind(wanted)
+            .bind(ids);
+        // The only rows are those of who has begun.
+        let rows = query.fetch_all(self.conn()).await.map_err(StoreError::from);
+        self.committed(rows.and_then(|rows| Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)))
     }
 
-    async fn give_back(&mut self, returned: &[Returned]) -> Result<(), StoreError> {
-        if returned.is_empty() {
-            return Ok(());
-        }
-        let rows = returned
-            .iter()
-            .map(|back| json!({"id": back.recipient_id, "attempt": back.attempt_id, "due_at": back.due_at}));
-        let rows = Value::Array(rows.collect()).to_string();
-        sqlx::query(sql!("attempts_forget")).bind(&rows).execute(self.conn()).await?;
-        sqlx::query(sql!("recipients_give_back")).bind(&rows).execute(self.conn()).await?;
-        Ok(())
+    async fn next_seq(&mut self) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(sql!("ledger_next_seq")).fetch_one(self.conn()).await?)
     }
 
     async fn end_unsent(&mut self, unsent: Vec<Unsent>, at: i64) -> Result<(), StoreError> {
@@ -268,47 +269,46 @@ impl Tx<'_> {
         let mut drafts = Vec::with_capacity(unsent.len());
         for end in unsent {
             rows.push(json!({
-                "id": end.recipient_id, "attempt": end.attempt_id, "state": end.state, "class": end.class,
-                "reason": end.reason, "reply": end.reply,
+                "id": end.recipient_id, "state": end.state, "class": end.class, "reason": end.reason,
+                "reply": end.reply,
             }));
             drafts.push(end.entry);
         }
         self.append(at, drafts).await?;
         let rows = Value::Array(rows).to_string();
-        sqlx::query(sql!("attempts_forget")).bind(&rows).execute(self.conn()).await?;
         sqlx::query(sql!("recipients_unsent")).bind(&rows).execute(self.conn()).await?;
         Ok(())
     }
+}
 
-    async fn begin_attempts(&mut self, begins: &[Begin]) -> Result<Vec<(i64, i64)>, StoreError> {
-        if begins.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = begins.iter().map(|begin| json!([begin.recipient_id, begin.relay, begin.at]));
-        let rows = Value::Array(rows.collect()).to_string();
-        Ok(sqlx::query_as(sql!("attempts_begin")).bind(rows).fetch_all(self.conn()).await?)
-    }
+/// Room for an ordinary entry of an attempt with its leaf hash.
+const ENTRY_OCTETS: usize = 800;
 
-    /// Claims what is due: first what was never tried, then what is due again.
-    async fn claim(&mut self, claim: &Claim) -> Result<Vec<ClaimedRow>, StoreError> {
-        let batches: Vec<i64> =
-            sqlx::query_scalar(sql!("batches_to_claim")).bind(claim.campaign_id).fetch_all(self.conn()).await?;
-        let only_to = claim.only_to.as_ref().map(OnlyTo::targets);
-        let mut rows: Vec<ClaimedRow> = Vec::new();
-        for state in [RecipientState::Deferred, RecipientState::InDoubt, RecipientState::Pending] {
-            for &batch_id in &batches {
-                let room = claim.limit - i64::try_from(rows.len()).unwrap_or(i64::MAX);
-                if room <= 0 {
-                    return Ok(rows);
-                }
-                let query = sqlx::query_as(sql!("claim")).bind(batch_id).bind(state.as_str()).bind(claim.now);
-                let mut more: Vec<ClaimedRow> = query.bind(room).bind(&only_to).fetch_all(self.conn()).await?;
-                more.sort_unstable_by_key(|row| row.id);
-                rows.append(&mut more);
-            }
-        }
-        Ok(rows)
-    }
+fn attempt_row(end: &Ended, seq: i64) -> Value {
+    let Begin { recipient_id, number, relay, at: begun_at, .. } = &end.begin;
+    json!([
+        recipient_id,
+        number,
+        relay.as_ref(),
+        begun_at,
+        end.at,
+        end.outcome,
+        end.phase,
+        end.class,
+        end.code,
+        end.enhanced,
+        end.reply,
+        end.tls,
+        end.queue_id,
+        end.content.map(hex::encode),
+        end.message_id,
+        seq
+    ])
+}
+
+/// The ids in a JSON list that SQLite made.
+pub(super) fn ids_of(list: &str) -> Result<Vec<i64>, StoreError> {
+    serde_json::from_str(list).map_err(|error| StoreError::Foreign(error.to_string()))
 }
 
 /// Stands where a draft was taken out, for the moment that it takes to use the rest.

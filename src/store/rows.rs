@@ -97,9 +97,9 @@ pub struct BatchRow {
     pub rendered_for: Option<Vec<u8>>,
 }
 
-/// A recipient that this worker has just claimed.
+/// A recipient that may be sent to now.
 #[derive(Debug, Clone, FromRow)]
-pub struct ClaimedRow {
+pub struct ClaimableRow {
     /// Row.
     pub id: i64,
     /// Its batch.
@@ -127,23 +127,21 @@ pub struct ClaimedRow {
     pub doubts: i64,
     /// The campaign's active time when it was first due.
     pub due_active_ms: i64,
-    /// The state it was claimed from.
-    pub claimed_from: String,
+    /// `pending`, `deferred` or `in-doubt`.
+    pub state: String,
+    /// Since when it is due, epoch milliseconds.
+    pub due_at: i64,
     /// The last attempt's class.
     pub class: Option<String>,
-    /// The last attempt's basic code.
-    pub code: Option<i64>,
     /// It is on the suppression list now.
     pub is_suppressed: bool,
 }
 
-/// A claim that a dead worker left.
+/// A message that a dead worker had begun.
 #[derive(Debug, Clone, FromRow)]
 pub struct OpenClaimRow {
     /// The recipient's row.
     pub id: i64,
-    /// Its campaign's row.
-    pub campaign_id: i64,
     /// Its campaign's name.
     pub campaign: String,
     /// SHA-256 of the template set.
@@ -153,22 +151,20 @@ pub struct OpenClaimRow {
     pub reference: String,
     /// As in the list.
     pub email: String,
-    /// Canonical.
-    pub mailbox: String,
     /// Temporary failures in this run of tries.
     pub tries: i64,
     /// 32 octets.
     pub key: Vec<u8>,
     /// Attempts that ended in doubt, in this run of tries.
     pub doubts: i64,
-    /// The attempt that was begun, if one was.
-    pub attempt_id: Option<i64>,
-    /// Its number.
-    pub attempt_number: Option<i64>,
+    /// The attempt's number.
+    pub number: i64,
     /// Its relay.
-    pub relay: Option<String>,
+    pub relay: String,
     /// When it was begun.
-    pub begun_at: Option<i64>,
+    pub begun_at: i64,
+    /// The recipient's state before.
+    pub state: String,
 }
 
 /// A recipient, for lists and the story of one person.

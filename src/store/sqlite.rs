@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use sqlx::{ConnectOptions, Row as _, SqliteConnection, SqlitePool};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::outcomes::ids_of;
 use super::{StoreError, sql};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -94,6 +95,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] after that; [`StoreError::Io`] once a write of this process has failed.
     pub async fn begin(&self) -> Result<Tx<'_>, StoreError> {
+        let mut writer = self.ready_writer().await?;
+        if let Err(error) = sqlx::query(sql!("begin")).execute(&mut writer.conn).await {
+            writer.open = false;
+            return Err(error.into());
+        }
+        Ok(Tx { writer, broken: &self.broken })
+    }
+
+    /// The writer, with nothing left open on it and a transaction about to begin.
+    async fn ready_writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         let mut writer = self.writer.lock().await;
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Io("an earlier write failed".into()));
@@ -105,11 +116,7 @@ impl Store {
         }
         // Set first: a caller that is cancelled while BEGIN runs must not leave the transaction to the next one.
         writer.open = true;
-        if let Err(error) = sqlx::query(sql!("begin")).execute(&mut writer.conn).await {
-            writer.open = false;
-            return Err(error.into());
-        }
-        Ok(Tx { writer, broken: &self.broken })
+        Ok(writer)
     }
 
     /// As [`Store::begin`], but waits for minutes while somebody else holds the database: outcomes must not be lost
@@ -123,6 +130,30 @@ impl Store {
                     tracing::warn!("the database is locked by another process; nothing is sent meanwhile");
                 }
                 other => return other,
+            }
+        }
+    }
+
+    /// Begins a worker's group, patiently: gives the entry that comes next, and which of `refused` (JSON, see
+    /// `record_begin.sql`) are still as they were read.
+    pub(super) async fn begin_record(&self, refused: &str) -> Result<(Tx<'_>, i64, Vec<i64>), StoreError> {
+        let mut left = LOCKED_TRIES;
+        loop {
+            let mut writer = self.ready_writer().await?;
+            let query = sqlx::query(sql!("record_begin")).bind(refused);
+            match query.fetch_all(&mut writer.conn).await.map_err(StoreError::from) {
+                Ok(rows) => {
+                    let [seq, still] = rows.as_slice() else {
+                        return Err(StoreError::Foreign("the database gave no answer to a begin".into()));
+                    };
+                    let (seq, still) = (seq.try_get(0)?, ids_of(&still.try_get::<String, _>(0)?)?);
+                    return Ok((Tx { writer, broken: &self.broken }, seq, still));
+                }
+                Err(StoreError::Locked) if left > 0 => {
+                    left -= 1;
+                    tracing::warn!("the database is locked by another process; nothing is sent meanwhile");
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -157,19 +188,18 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Full`] (nothing was changed) or [`StoreError::Io`] (this store writes no more).
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        match sqlx::query(sql!("commit")).execute(&mut self.writer.conn).await {
-            Ok(_) => {
-                self.writer.open = false;
-                Ok(())
-            }
-            Err(error) => {
-                let error = StoreError::from(error);
-                if matches!(error, StoreError::Io(_)) {
-                    self.broken.store(true, Ordering::SeqCst);
-                }
-                Err(error)
-            }
+        let committed = sqlx::query(sql!("commit")).execute(&mut self.writer.conn).await;
+        self.committed(committed.map(drop).map_err(StoreError::from))
+    }
+
+    /// Takes in how a commit ended.
+    pub(super) fn committed<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &result {
+            Ok(_) => self.writer.open = false,
+            Err(StoreError::Io(_)) => self.broken.store(true, Ordering::SeqCst),
+            Err(_) => {}
         }
+        result
     }
 }
 

@@ -45,18 +45,23 @@ async fn sending(store: &Store, people: i64) -> i64 {
     campaign_id
 }
 
-fn claim(campaign_id: i64, limit: i64) -> Group {
-    Group { claims: vec![Claim { campaign_id, limit, now: 1, only_to: None }], ..Group::default() }
+fn claim(campaign_id: i64, limit: i64, pass: Pass) -> Claim {
+    Claim { campaign_id, limit, now: 1, only_to: None, pass, left: Vec::new() }
 }
 
-fn begin(recipient_id: i64) -> Group {
-    Group { begins: vec![Begin { recipient_id, campaign_id: 1, relay: "main".into(), at: 1 }], ..Group::default() }
+fn begin(recipient_id: i64) -> Begin {
+    Begin { recipient_id, number: 1, from: RecipientState::Pending, relay: "main".into(), at: 1 }
 }
 
-fn accepted(recipient_id: i64, attempt_id: i64) -> Ended {
+async fn begins(store: &Store, recipient_id: i64) -> bool {
+    let group = Group { begins: vec![begin(recipient_id)], ..Group::default() };
+    store.record(group, 1).await.unwrap().begun == [(recipient_id, true)]
+}
+
+fn accepted(recipient_id: i64) -> Ended {
     Ended {
-        recipient_id,
-        attempt_id,
+        begin: begin(recipient_id),
+        had_begun: true,
         at: 2,
         outcome: AttemptOutcome::Accepted,
         phase: None,
@@ -64,7 +69,6 @@ fn accepted(recipient_id: i64, attempt_id: i64) -> Ended {
         code: Some(250),
         enhanced: None,
         reply: Some("ok".into()),
-        relay: "main".into(),
         tls: None,
         queue_id: None,
         content: Some([1; 32]),
@@ -102,7 +106,8 @@ async fn every_query_is_legal_in_its_dialect() {
 
 #[tokio::test]
 async fn the_words_of_the_checks_are_those_of_the_closed_sets() {
-    let text = include_str!("../../migrations/sqlite/0001_base.sql");
+    let text = include_str!("../../migrations/sqlite/0001_base.sql").to_owned();
+    let text = text + include_str!("../../migrations/sqlite/0002_begun.sql");
     let words = CampaignState::ALL.iter().map(|state| state.as_str());
     let words = words.chain(RecipientState::ALL.iter().map(|state| state.as_str()));
     for word in words.chain(BatchState::ALL.iter().map(|state| state.as_str())) {
@@ -114,42 +119,109 @@ async fn the_words_of_the_checks_are_those_of_the_closed_sets() {
 async fn a_message_begins_only_while_its_campaign_is_sending() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 2).await;
-    let claimed = store.record(claim(campaign_id, 2), 1).await.unwrap().claimed.remove(0).2;
-    assert_eq!(store.record(begin(claimed[0].id), 1).await.unwrap().begun.len(), 1);
+    let claimed = store.claimable(claim(campaign_id, 2, Pass::default())).await.unwrap().rows;
+    assert!(begins(&store, claimed[0].id).await);
     let mut tx = store.begin().await.unwrap();
     let pause = StateChange { from: CampaignState::Sending, to: CampaignState::Paused, reason: Some("operator") };
     tx.campaign_move(campaign_id, pause).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(store.record(begin(claimed[1].id), 1).await.unwrap().begun.is_empty());
-    assert!(store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].2.is_empty());
+    assert!(!begins(&store, claimed[1].id).await);
+    assert!(store.claimable(claim(campaign_id, 1, Pass::default())).await.unwrap().rows.is_empty());
 }
 
 #[tokio::test]
-async fn nobody_is_claimed_twice_and_the_sum_stays_the_audience() {
+async fn nobody_begins_twice_or_after_having_been_suppressed() {
+    let (_dir, store) = store().await;
+    let campaign_id = sending(&store, 2).await;
+    let claimed = store.claimable(claim(campaign_id, 2, Pass::default())).await.unwrap().rows;
+    assert!(begins(&store, claimed[0].id).await && !begins(&store, claimed[0].id).await);
+    let mut tx = store.begin().await.unwrap();
+    tx.suppression_add(None, "@example.org", "asked", 0, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!begins(&store, claimed[1].id).await);
+    assert!(store.claimable(claim(campaign_id, 2, Pass::default())).await.unwrap().rows[0].is_suppressed);
+}
+
+#[tokio::test]
+async fn one_pass_meets_everybody_once_and_the_sum_stays_the_audience() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 5).await;
-    let one = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).2;
-    let two = store.record(claim(campaign_id, 3), 1).await.unwrap().claimed.remove(0).2;
-    assert_eq!((one.len(), two.len()), (3, 2));
-    assert!(one.iter().all(|row| two.iter().all(|other| other.id != row.id)));
+    let one = store.claimable(claim(campaign_id, 3, Pass::default())).await.unwrap();
+    let two = store.claimable(claim(campaign_id, 3, one.pass)).await.unwrap();
+    assert_eq!((one.rows.len(), one.is_dry, two.rows.len(), two.is_dry), (3, false, 2, true));
+    let three = store.claimable(claim(campaign_id, 3, two.pass)).await.unwrap();
+    assert!(three.rows.is_empty());
+    let mut ids: Vec<i64> = one.rows.iter().chain(&two.rows).map(|row| row.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 5);
+    for id in ids {
+        assert!(begins(&store, id).await);
+    }
     assert_eq!(people(&store, campaign_id, RecipientState::Sending).await, 5);
+}
+
+#[tokio::test]
+async fn a_pass_reads_no_more_of_the_index_than_it_gives() {
+    let (_dir, store) = store().await;
+    let mut tx = store.begin().await.unwrap();
+    let plan = format!("EXPLAIN QUERY PLAN {}", sql!("claimable"));
+    let rows = sqlx::query(sqlx::AssertSqlSafe(plan)).fetch_all(tx.conn()).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| sqlx::Row::get(row, 3)).collect();
+    for wanted in ["attempts=? AND rowid>?)", "state=? AND (due_at,attempts)>(?,?) AND due_at<?)"] {
+        assert!(plan.iter().any(|line| line.contains("recipients_by_state") && line.contains(wanted)), "{plan:?}");
+    }
+    assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{plan:?}");
 }
 
 #[tokio::test]
 async fn an_outcome_and_its_entry_are_committed_together_and_only_once() {
     let (_dir, store) = store().await;
     let campaign_id = sending(&store, 1).await;
-    let id = store.record(claim(campaign_id, 1), 1).await.unwrap().claimed[0].2[0].id;
-    let attempt = store.record(begin(id), 1).await.unwrap().begun[0].1;
-    let group = Group { ended: vec![accepted(id, attempt)], ..Group::default() };
-    store.record(group, 2).await.unwrap();
+    let id = store.claimable(claim(campaign_id, 1, Pass::default())).await.unwrap().rows[0].id;
+    assert!(begins(&store, id).await);
+    let group = Group { ended: vec![accepted(id)], ..Group::default() };
+    store.record(group.clone(), 2).await.unwrap();
+    assert!(store.record(group, 2).await.is_err());
     let row = store.recipient(campaign_id, "C-0").await.unwrap().unwrap();
     assert_eq!((row.state.as_str(), row.attempts, row.accepted_at), ("accepted", 1, Some(2)));
     let attempts = store.attempts(id).await.unwrap();
     let entries = store.ledger_page(0, 10, None, None).await.unwrap();
-    assert_eq!(attempts[0].seq, Some(entries[0].seq));
+    assert_eq!((attempts[0].seq, entries.len()), (Some(entries[0].seq), 1));
     assert_eq!(entries[0].kind, "attempt");
+    assert_eq!(store.ledger_of_recipient(id, 0, 10).await.unwrap().len(), 1);
     assert!(store.next_due(campaign_id, None).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_refused_envelope_counts_only_for_somebody_who_is_still_as_they_were_read() {
+    let (_dir, store) = store().await;
+    let campaign_id = sending(&store, 1).await;
+    let id = store.claimable(claim(campaign_id, 1, Pass::default())).await.unwrap().rows[0].id;
+    let refused = || {
+        let next = NextState { state: RecipientState::Failed, due_at: None, tries: 1, doubts: 0 };
+        let end = Ended { had_begun: false, outcome: AttemptOutcome::Failed, code: Some(550), next, ..accepted(id) };
+        Group { ended: vec![end], ..Group::default() }
+    };
+    store.record(refused(), 2).await.unwrap();
+    assert_eq!(people(&store, campaign_id, RecipientState::Failed).await, 1);
+    store.record(refused(), 2).await.unwrap();
+    assert_eq!(store.attempts(id).await.unwrap().len(), 1);
+    assert_eq!(store.ledger_page(0, 10, None, None).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_had_begun_and_did_not_leave_is_as_if_it_had_never_begun() {
+    let (_dir, store) = store().await;
+    let campaign_id = sending(&store, 1).await;
+    let id = store.claimable(claim(campaign_id, 1, Pass::default())).await.unwrap().rows[0].id;
+    assert!(begins(&store, id).await);
+    // The same group may begin it again: it goes back first.
+    let group = Group { returned: vec![id], begins: vec![begin(id)], ..Group::default() };
+    assert_eq!(store.record(group, 2).await.unwrap().begun, [(id, true)]);
+    let group = Group { returned: vec![id], ..Group::default() };
+    store.record(group, 2).await.unwrap();
+    assert_eq!(people(&store, campaign_id, RecipientState::Pending).await, 1);
+    assert!(store.open_claims(9).await.unwrap().is_empty());
 }
 
 #[tokio::test]

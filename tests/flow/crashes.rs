@@ -44,8 +44,7 @@ async fn what_was_begun_at_a_crash_is_in_doubt_and_the_rest_pending() {
     let held = &house;
     crate::house::until(|| async move {
         let sql = held.sql().await;
-        let open: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM attempts WHERE outcome IS NULL").fetch_one(&sql).await.unwrap();
+        let open: i64 = sqlx::query_scalar("SELECT count(*) FROM begun").fetch_one(&sql).await.unwrap();
         let accepted = held.count(C, "accepted").await;
         open == 1 && accepted == 2
     })
@@ -90,7 +89,7 @@ async fn a_stop_ends_within_grace_and_what_is_still_on_the_wire_is_in_doubt() {
     let held = &house;
     crate::house::until(|| async move {
         let sql = held.sql().await;
-        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM attempts").fetch_one(&sql).await.unwrap() > 0
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM begun").fetch_one(&sql).await.unwrap() > 0
     })
     .await;
     let before = std::time::Instant::now();

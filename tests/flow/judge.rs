@@ -51,7 +51,7 @@ pub async fn judge(house: &House, taken: &[Received], audience: usize) {
     let sql = house.sql().await;
     let people: Vec<Person> = sqlx::query_as(
         "SELECT r.id, c.name AS campaign, r.ref AS reference, r.email, r.mailbox, r.row ->> '$.name' AS name, r.key, \
-         r.state, r.message_id \
+         r.state, (SELECT max(a.message_id) FROM attempts a WHERE a.recipient_id = r.id) AS message_id \
          FROM recipients r JOIN batches b ON b.id = r.batch_id JOIN campaigns c ON c.id = r.campaign_id \
          WHERE b.state = 'approved'",
     )

@@ -19,7 +19,7 @@ async fn after_a_pause_nothing_begins_and_nothing_new_leaves_and_resume_goes_on(
         approval::pause(store, &house.app.by(), C).await.unwrap();
         let paused = Instant::now();
         let sql = house.sql().await;
-        let begun = "SELECT count(*) FROM attempts";
+        let begun = "SELECT (SELECT count(*) FROM attempts) + (SELECT count(*) FROM begun)";
         let at_pause: i64 = sqlx::query_scalar(begun).fetch_one(&sql).await.unwrap();
         let held = &house;
         crate::house::until(|| async move { held.count(C, "sending").await == 0 }).await;

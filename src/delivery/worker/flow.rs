@@ -2,27 +2,24 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::super::carry::{Attempt, Carried};
 use super::super::classify::Scope;
 use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
-use super::super::line::LineEvent;
+use super::super::line::{Done, LineEvent, Ready, Turn};
 use super::super::live::Live;
 use super::super::watch::Watch;
 use super::relays::Verdict;
-use super::{Committed, Event, Report, Worker, WorkerError};
+use super::{Claimed, Event, Report, Worker, WorkerError};
 use crate::clock::instant;
 use crate::domain::campaign::reason;
 use crate::domain::event::EntryKind;
 use crate::domain::outcome::{AttemptOutcome, FailureClass, SendFailure};
 use crate::domain::recipient::RecipientState;
 use crate::ledger::entry::{Actor, Draft};
-use crate::store::{Begin, ClaimedRow, Ended, Returned, Store, StoreError, Tile, TileKind, Unsent};
+use crate::store::{Claim, Ended, Recorded, Store, StoreError, Tile, TileKind, Unsent};
 
 /// After a claim that came back short, how long until the next one.
 const DRY: Duration = Duration::from_millis(250);
@@ -38,68 +35,61 @@ impl Worker {
         let (store, sender) = (self.store.clone(), self.sender.clone());
         let at = self.clock.now_millis();
         self.tasks.spawn(async move {
-            let result = record(&store, group, at).await;
+            let result = store.record(group, at).await;
             // A worker that no longer listens has ended; the next one settles what was begun.
             drop(sender.send(Event::Committed(result)).await);
         });
     }
 
-    pub(super) fn committed(&mut self, committed: Committed) {
+    pub(super) fn committed(&mut self, recorded: Recorded) {
         self.is_committing = false;
-        let Committed { recorded, tiles } = committed;
-        let begun: HashMap<i64, i64> = recorded.begun.into_iter().collect();
-        let answered: Vec<i64> = recorded.asked;
-        for recipient_id in answered {
-            if let Some(leave) = self.waiting.remove(&recipient_id) {
-                // A line that has gone does not need the answer: its attempt is then settled by recovery.
-                let _ = leave.send(begun.get(&recipient_id).copied());
+        for (recipient_id, may) in recorded.begun {
+            if let Some(line) = self.waiting.remove(&recipient_id) {
+                self.relays.leave(line, recipient_id, may);
             }
         }
-        let now = instant();
-        for (campaign_id, limit, rows) in recorded.claimed {
-            self.claimed(campaign_id, limit, rows, &tiles, now);
+        for live in self.live.values_mut() {
+            for id in &recorded.settled {
+                live.held.remove(id);
+            }
         }
     }
 
-    fn claimed(
-        &mut self,
-        campaign_id: i64,
-        limit: i64,
-        rows: Vec<ClaimedRow>,
-        tiles: &HashMap<(i64, i64), Vec<u8>>,
-        now: Instant,
-    ) {
-        let Some(live) = self.live.get_mut(&campaign_id) else {
-            let back = rows.into_iter().map(|row| Returned { recipient_id: row.id, attempt_id: None, due_at: None });
-            self.pending.returned.extend(back);
-            return;
-        };
+    pub(super) fn claimed(&mut self, claimed: Claimed) {
+        let Claimed { campaign_id, pass_number, claimable, tiles } = claimed;
+        let Some(live) = self.live.get_mut(&campaign_id) else { return };
         live.is_claiming = false;
-        if i64::try_from(rows.len()).unwrap_or(i64::MAX) < limit {
-            live.dry_until = Some(now + DRY);
+        // Their rows were never changed: whoever is dropped here comes with the next pass.
+        if live.pass_number != pass_number || !live.is_open {
+            return;
         }
-        for row in rows {
+        live.pass = claimable.pass;
+        if claimable.is_dry {
+            live.dry_until = Some(instant() + DRY);
+        }
+        for row in claimable.rows {
+            if live.held.contains(&row.id) {
+                continue;
+            }
             let expected = tiles.get(&(row.batch_id, row.position / Tile::WIDTH)).and_then(|tile| {
                 let at = usize::try_from(row.position % Tile::WIDTH).ok()? * 32;
                 tile.get(at..at + 32)?.try_into().ok()
             });
             let (id, is_suppressed) = (row.id, row.is_suppressed);
             match Job::new(&live.approved, row, expected) {
-                Ok(job) if is_suppressed => self.pending.unsent.push(suppressed(&job)),
-                Ok(job) => {
-                    if let Err(job) = live.lanes.push(job, &self.pace) {
-                        let wait = self.pace.domain_rate(&job.domain).interval() * 256;
-                        let due_at = self.clock.now() + chrono::Duration::from_std(wait).unwrap_or_default();
-                        let due_at = Some(due_at.timestamp_millis());
-                        self.pending.returned.push(Returned { recipient_id: id, attempt_id: None, due_at });
-                    }
+                Ok(job) if is_suppressed => {
+                    live.held.insert(id);
+                    self.pending.unsent.push(suppressed(&job));
                 }
+                Ok(job) => match live.lanes.push(job, &self.pace) {
+                    Ok(()) => drop(live.held.insert(id)),
+                    Err(job) => live.spill.push(&job.domain, id),
+                },
                 Err(error) => {
                     tracing::error!(%error, "a recipient's row is not as it was imported");
                     live.gate.shut();
                     live.is_open = false;
                     live.must_pause = Some((reason::NOT_AS_APPROVED, error.to_string()));
-                    self.pending.returned.push(Returned { recipient_id: id, attempt_id: None, due_at: None });
                 }
             }
         }
@@ -109,27 +99,17 @@ impl Worker {
         match event {
             LineEvent::Open => self.relays.opened(id),
             LineEvent::Idle => self.relays.let_go(id),
-            // Nothing was ahead of a line that never opened.
-            LineEvent::Failed(trouble) => self.line_ended(id, Some(&trouble)).await?,
-            LineEvent::Done { job, carried, is_open } => {
-                let is_ours = matches!(&carried, Carried::NotTried { trouble: None, .. });
-                let is_accepted = matches!(&carried, Carried::Attempt(attempt) if attempt.ending == Ending::Accepted);
-                let relay = self.relays.of_line(id).map(|state| state.named.name.clone()).unwrap_or_default();
-                let after = self.relays.carried(id, is_accepted, is_open);
-                if let Some(begin) = after.next {
-                    self.begin_next(begin);
+            LineEvent::Turn(Turn { done, ready }) => {
+                self.all_done(id, done);
+                if let Some(ready) = ready {
+                    self.wants_to_leave(id, ready);
                 }
-                if after.is_back {
-                    self.pending.entries.push(relay_entry(EntryKind::RelayBack, &relay));
-                    self.report(Report::RelayBack { relay: relay.clone() });
-                }
-                let trouble = self.done(&job, carried, relay);
-                if !is_open {
-                    self.give_back_ahead(id);
-                }
-                if is_ours && !is_open {
+            }
+            LineEvent::Gone { done, trouble, is_own } => {
+                self.all_done(id, done);
+                if is_own {
                     self.relays.closed(id);
-                } else if !is_open {
+                } else {
                     self.line_ended(id, trouble.as_ref()).await?;
                 }
             }
@@ -137,29 +117,37 @@ impl Worker {
         Ok(())
     }
 
-    /// A line goes on with the message that it was given early, if its campaign still may.
-    fn begin_next(&mut self, begin: Begin) {
-        if self.live.get(&begin.campaign_id).is_some_and(|live| live.is_open) {
+    /// A message whose body the server waits for begins, if its campaign still may send.
+    fn wants_to_leave(&mut self, line: u64, ready: Ready) {
+        let Ready { campaign_id, begin } = ready;
+        if self.live.get(&campaign_id).is_some_and(|live| live.is_open) {
+            self.waiting.insert(begin.recipient_id, line);
             self.pending.begins.push(begin);
         } else {
-            // Without an answer the line gives it back.
-            self.waiting.remove(&begin.recipient_id);
+            self.relays.leave(line, begin.recipient_id, false);
         }
     }
 
-    /// The message that a line which has ended was given early goes back.
-    fn give_back_ahead(&mut self, id: u64) {
-        let Some(Begin { recipient_id, campaign_id, .. }) = self.relays.take_ahead(id) else { return };
-        self.waiting.remove(&recipient_id);
-        self.pending.returned.push(Returned { recipient_id, attempt_id: None, due_at: None });
-        if let Some(live) = self.live.get_mut(&campaign_id) {
-            live.in_flight -= 1;
-            live.handed_out -= 1;
+    fn all_done(&mut self, line: u64, done: Vec<Done>) {
+        let Some(relay) = self.relays.of_line(line) else { return };
+        let is_accepted = |done: &Done| matches!(&done.carried, Carried::Attempt(a) if a.ending == Ending::Accepted);
+        let is_back = self.relays.carried(line, done.len(), done.iter().any(is_accepted));
+        if is_back {
+            let name = self.relays.state(relay).named.name.clone();
+            self.pending.entries.push(relay_entry(EntryKind::RelayBack, &name));
+            self.report(Report::RelayBack { relay: name.to_string() });
+        }
+        for Done { job, carried } in done {
+            if let Some(live) = self.live.get_mut(&job.campaign_id) {
+                live.back_from(line);
+            }
+            self.done(job, carried, relay);
         }
     }
 
     async fn line_ended(&mut self, id: u64, trouble: Option<&SendFailure>) -> Result<(), WorkerError> {
-        let relay = self.relays.of_line(id).map(|state| state.named.name.clone()).unwrap_or_default();
+        let relay = self.relays.of_line(id).map(|index| self.relays.state(index).named.name.to_string());
+        let relay = relay.unwrap_or_default();
         let words = trouble.map_or_else(
             || "it closed connections without taking a message".to_owned(),
             |trouble| format!("{} ({})", trouble.reply, trouble.phase),
@@ -185,49 +173,72 @@ impl Worker {
         Ok(())
     }
 
-    /// Takes in what became of one message; returns what was wrong with the relay, if that was it.
-    fn done(&mut self, job: &Job, carried: Carried, relay: String) -> Option<SendFailure> {
-        if let Some(live) = self.live.get_mut(&job.campaign_id) {
-            live.in_flight -= 1;
-        }
-        self.waiting.remove(&job.recipient_id);
+    /// Takes in what became of one message.
+    fn done(&mut self, mut job: Box<Job>, carried: Carried, relay: usize) {
         let recipient_id = job.recipient_id;
+        self.waiting.remove(&recipient_id);
         match carried {
-            Carried::Attempt(attempt) => {
-                let trouble = (attempt.scope == Some(Scope::Relay)).then(|| failure_of(&attempt)).flatten();
-                self.attempt_ended(job, *attempt, relay);
-                trouble
-            }
-            Carried::NotTried { attempt_id, trouble } => {
-                if let Some(live) = self.live.get_mut(&job.campaign_id) {
-                    live.handed_out -= 1;
+            Carried::Attempt(attempt) => self.attempt_ended(&job, *attempt),
+            Carried::NotTried { had_begun, is_stale } => {
+                if had_begun {
+                    self.pending.returned.push(recipient_id);
                 }
-                self.pending.returned.push(Returned { recipient_id, attempt_id, due_at: None });
-                trouble
+                self.not_tried(job, is_stale);
             }
-            Carried::Unsent { attempt_id, class, reply } => {
-                self.watch(job.campaign_id, &reply, |watch| {
-                    watch.settled(true);
-                    // The relay's own limit: it is the same for everybody.
-                    if class == FailureClass::TooLarge {
-                        watch.refused(Some(Scope::Sender));
-                    }
-                });
-                self.pending.unsent.push(failed(job, attempt_id, class, Some(reply)));
-                None
+            Carried::CannotCarry { class, reply } => {
+                job.cannot_carry.push((relay, class, reply));
+                self.detour(job);
             }
-            Carried::Differs { attempt_id } => {
+            Carried::Unsent { class, reply } => {
+                self.watch(job.campaign_id, &reply, |watch| watch.settled(true));
+                self.pending.unsent.push(failed(&job, class, Some(reply)));
+            }
+            Carried::Differs => {
                 if let Some(live) = self.live.get_mut(&job.campaign_id) {
                     live.gate.shut();
                     live.is_open = false;
+                    live.held.remove(&recipient_id);
                     let words =
                         "a message would not be what was approved: a row, a key or a template was changed".into();
                     live.must_pause = Some((reason::NOT_AS_APPROVED, words));
                 }
-                self.pending.returned.push(Returned { recipient_id, attempt_id, due_at: None });
-                None
             }
         }
+    }
+
+    /// Nothing left: the recipient waits again, first of all.
+    fn not_tried(&mut self, job: Box<Job>, is_stale: bool) {
+        let Some(live) = self.live.get_mut(&job.campaign_id) else { return };
+        live.handed_out -= 1;
+        if live.is_open && !is_stale {
+            live.lanes.push_front(*job, &self.pace);
+        } else {
+            live.held.remove(&job.recipient_id);
+            live.pass_anew();
+        }
+    }
+
+    /// Hands a message that one relay cannot carry to another; fails it where none can.
+    fn detour(&mut self, job: Box<Job>) {
+        let Some(live) = self.live.get_mut(&job.campaign_id) else { return };
+        let is_left = |name: &String| {
+            let index = self.relays.index(name);
+            index.is_some_and(|index| !job.cannot_carry.iter().any(|(other, ..)| *other == index))
+        };
+        if live.approved.relays().iter().any(is_left) {
+            live.handed_out -= 1;
+            live.detours.push(*job);
+            return;
+        }
+        let Some((_, class, reply)) = job.cannot_carry.last().cloned() else { return };
+        self.watch(job.campaign_id, &reply, |watch| {
+            watch.settled(true);
+            // The relay's own limit: it is the same for everybody.
+            if class == FailureClass::TooLarge {
+                watch.refused(Some(Scope::Sender));
+            }
+        });
+        self.pending.unsent.push(failed(&job, class, Some(reply)));
     }
 
     /// Notes an outcome, and whether it is the one after which the campaign has to pause itself.
@@ -240,7 +251,7 @@ impl Worker {
         }
     }
 
-    fn attempt_ended(&mut self, job: &Job, attempt: Attempt, relay: String) {
+    fn attempt_ended(&mut self, job: &Job, attempt: Attempt) {
         let now = self.clock.now_millis();
         let active_ms = self.live.get(&job.campaign_id).map_or(job.due_active_ms, |live| live.active_ms);
         let due_for = Duration::from_millis(u64::try_from(active_ms - job.due_active_ms).unwrap_or(0));
@@ -256,16 +267,15 @@ impl Worker {
         });
         let is_positive = outcome == AttemptOutcome::Accepted;
         self.pending.ended.push(Ended {
-            recipient_id: job.recipient_id,
-            attempt_id: attempt.attempt_id,
+            begin: attempt.begin,
+            had_begun: attempt.had_begun,
             at: now,
             outcome,
             phase: if is_positive { None } else { attempt.phase },
             class: attempt.class,
             code: attempt.reply.as_ref().map(|reply| reply.code),
-            enhanced: attempt.reply.as_ref().and_then(|reply| reply.enhanced.clone()),
+            enhanced: attempt.reply.and_then(|reply| reply.enhanced),
             reply: Some(attempt.words),
-            relay,
             tls: attempt.tls,
             queue_id: attempt.queue_id,
             content: Some(attempt.content),
@@ -277,14 +287,15 @@ impl Worker {
 }
 
 /// Somebody whose time is over without an acceptance, or whose message cannot be made.
-pub(super) fn failed(job: &Job, attempt_id: Option<i64>, class: FailureClass, reply: Option<String>) -> Unsent {
+pub(super) fn failed(job: &Job, class: FailureClass, reply: Option<String>) -> Unsent {
     // Doubt never turns into failure (interface.md, "Later moves").
     let state = if job.doubts > 0 { RecipientState::InDoubt } else { RecipientState::Failed };
     let entry = Draft::new(EntryKind::RecipientFailed, &Actor::Worker, Some(job.campaign()))
         .about(job.recipient_id, &job.customer.key, &job.customer.reference)
         .with("class", class.as_str())
         .with("state", state.as_str());
-    Unsent { recipient_id: job.recipient_id, attempt_id, state, class: Some(class), reason: None, reply, entry }
+    let (recipient_id, from) = (job.recipient_id, job.from);
+    Unsent { recipient_id, from, state, class: Some(class), reason: None, reply, entry }
 }
 
 fn suppressed(job: &Job) -> Unsent {
@@ -293,34 +304,28 @@ fn suppressed(job: &Job) -> Unsent {
         .about(job.recipient_id, &job.customer.key, &job.customer.reference)
         .with("reason", "suppression-list")
         .with("state", state.as_str());
-    let reason = Some("suppression-list");
-    Unsent { recipient_id: job.recipient_id, attempt_id: None, state, class: None, reason, reply: None, entry }
+    let (recipient_id, from) = (job.recipient_id, job.from);
+    Unsent { recipient_id, from, state, class: None, reason: Some("suppression-list"), reply: None, entry }
 }
 
 fn relay_entry(kind: EntryKind, relay: &str) -> Draft {
     Draft::new(kind, &Actor::Worker, None).with("relay", relay)
 }
 
-fn failure_of(attempt: &Attempt) -> Option<SendFailure> {
-    Some(SendFailure {
-        phase: attempt.phase?,
-        code: attempt.reply.as_ref().map(|reply| reply.code),
-        enhanced: attempt.reply.as_ref().and_then(|reply| reply.enhanced.clone()),
-        class: attempt.class?,
-        permanent: false,
-        reply: attempt.words.clone(),
-    })
-}
-
-/// Commits a group and reads the commitments of those it claimed.
-async fn record(store: &Arc<Store>, group: crate::store::Group, at: i64) -> Result<Committed, StoreError> {
-    let recorded = store.record(group, at).await?;
+/// Reads who may be claimed, and their commitments.
+pub(super) async fn claim(
+    store: &Store,
+    campaign_id: i64,
+    pass_number: u64,
+    claim: Claim,
+) -> Result<Claimed, StoreError> {
+    let claimable = store.claimable(claim).await?;
     let mut tiles = HashMap::new();
-    for row in recorded.claimed.iter().flat_map(|(_, _, rows)| rows) {
+    for row in &claimable.rows {
         let key = (row.batch_id, row.position / Tile::WIDTH);
         if let Entry::Vacant(place) = tiles.entry(key) {
             place.insert(store.tile(key.0, TileKind::Rendered, key.1).await?.unwrap_or_default());
         }
     }
-    Ok(Committed { recorded, tiles })
+    Ok(Claimed { campaign_id, pass_number, claimable, tiles })
 }

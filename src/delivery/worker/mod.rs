@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -26,7 +26,8 @@ use crate::clock::{Clock, instant};
 use crate::config::Settings;
 use crate::ledger::entry::{Actor, By};
 use crate::shutdown::Shutdown;
-use crate::store::{Group, OnlyTo, Recorded, Store, StoreError, WorkerLock};
+use crate::smtp::Dial;
+use crate::store::{Claimable, Group, OnlyTo, Recorded, Store, StoreError, WorkerLock};
 use relays::Relays;
 
 /// How often the database is asked what other processes have changed: well within the 250 ms of interface.md.
@@ -54,6 +55,8 @@ pub struct WorkerOptions {
     pub until: Until,
     /// Where it says what happens.
     pub reports: mpsc::UnboundedSender<Report>,
+    /// Who makes the connections to relays; `None`: TCP.
+    pub dial: Option<Arc<dyn Dial>>,
 }
 
 /// When a worker ends by itself.
@@ -154,14 +157,18 @@ pub enum Event {
     /// A line.
     Line(u64, LineEvent),
     /// A commit.
-    Committed(Result<Committed, StoreError>),
+    Committed(Result<Recorded, StoreError>),
+    /// An answer to a claim.
+    Claimed(Result<Claimed, StoreError>),
     /// Somebody else's clock: look at the database now.
     Tick,
 }
 
-/// A commit with the commitments of those it claimed.
-pub struct Committed {
-    recorded: Recorded,
+/// Who was claimed, with their commitments.
+pub struct Claimed {
+    campaign_id: i64,
+    pass_number: u64,
+    claimable: Claimable,
     /// Tiles of `candor/rendered/1` by batch and number.
     tiles: HashMap<(i64, i64), Vec<u8>>,
 }
@@ -183,8 +190,8 @@ pub struct Worker {
     live: BTreeMap<i64, Live>,
     /// Which campaign comes first in the next round.
     turn: usize,
-    /// Bodies that wait for their attempt to be committed, by recipient.
-    waiting: HashMap<i64, oneshot::Sender<Option<i64>>>,
+    /// The lines whose message waits for its begin to be committed, by recipient.
+    waiting: HashMap<i64, u64>,
     pending: Group,
     is_committing: bool,
     next_pulse: Instant,
@@ -200,12 +207,13 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::NoRelay`], a relay that cannot be used as configured, or the database.
     pub async fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
-        let WorkerOptions { store, settings, clock, lock, hello, only, until, reports } = options;
+        let WorkerOptions { store, settings, clock, lock, hello, only, until, reports, dial } = options;
         if settings.relays.is_empty() {
             return Err(WorkerError::NoRelay);
         }
         let timeouts = &settings.delivery.timeouts;
         let named = settings.relays.iter().map(|relay| NamedRelay::new(relay, timeouts, &hello));
+        let named = named.map(|named| Ok(named?.dialled_by(dial.clone())));
         let named = named.collect::<Result<Vec<NamedRelay>, RelayError>>()?;
         let now = instant();
         let mut pace = Pace::new();
@@ -224,6 +232,7 @@ impl Worker {
         let line_options = LineOptions {
             return_path: settings.organization.return_path.clone(),
             dsn_success: settings.delivery.dsn_success,
+            clock: clock.clone(),
         };
         Ok(Self {
             only_to: only_to(&settings),
@@ -315,6 +324,7 @@ impl Worker {
             match event {
                 Event::Line(id, event) => self.line_event(id, event).await?,
                 Event::Committed(result) => self.committed(result?),
+                Event::Claimed(result) => self.claimed(result?),
                 Event::Tick => self.next_pulse = instant(),
             }
             left -= 1;
@@ -328,6 +338,8 @@ impl Worker {
         let until = instant() + self.settings.delivery.grace;
         for (id, live) in &mut self.live {
             live.count_active(instant());
+            // What is on the wire ends; what waits behind it goes back.
+            live.gate.shut();
             live.is_open = false;
             if live.active_due_ms > 0 {
                 self.pending.active.push((*id, std::mem::take(&mut live.active_due_ms)));

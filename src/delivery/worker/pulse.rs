@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::super::job::Job;
 use super::super::live::Live;
 use super::flow::failed;
 use super::{Report, Step, Until, Worker, WorkerError};
@@ -10,7 +11,7 @@ use crate::clock::instant;
 use crate::domain::campaign::{CampaignState, reason};
 use crate::domain::outcome::FailureClass;
 use crate::domain::rate::Rate;
-use crate::store::{PulseRow, Returned};
+use crate::store::PulseRow;
 
 /// Milliseconds of sending that may be lost in a crash: the count is committed this often.
 const ACTIVE_COMMIT_MS: i64 = 1_000;
@@ -50,12 +51,7 @@ impl Worker {
             }
             live.gate.shut();
             live.is_open = false;
-            let back = live.lanes.drain();
-            self.pending.returned.extend(back.iter().map(|job| Returned {
-                recipient_id: job.recipient_id,
-                attempt_id: None,
-                due_at: None,
-            }));
+            live.give_back();
             if live.in_flight == 0 && !live.is_claiming {
                 self.pace.set_campaign(&live.pulse.name, Rate::Unlimited, instant());
                 self.live.remove(&id);
@@ -133,10 +129,7 @@ impl Worker {
                 let report = Report::Waiting { campaign: name, opens_at: opens_at.timestamp_millis() };
                 drop(self.reports.send(report));
             }
-            let back = live.lanes.drain();
-            let back =
-                back.iter().map(|job| Returned { recipient_id: job.recipient_id, attempt_id: None, due_at: None });
-            self.pending.returned.extend(back);
+            live.give_back();
             return Ok(false);
         }
         live.is_waiting_said = false;
@@ -158,6 +151,10 @@ impl Worker {
     async fn at_rest(&mut self, id: i64, name: &str) -> Result<bool, WorkerError> {
         if let Some(due_at) = self.store.next_due(id, self.only_to.as_ref()).await? {
             let is_later = due_at > self.clock.now_millis();
+            if !is_later && let Some(live) = self.live.get_mut(&id) {
+                // Due, and not found: passed over before it was, as when the clock was set back.
+                live.pass_anew();
+            }
             return Ok(is_later && self.until == Until::NothingPending);
         }
         let Some(campaign) = self.store.campaign_by_name(name).await? else { return Ok(true) };
@@ -175,6 +172,8 @@ impl Worker {
         {
             let words = "[safety] only_to lets nothing go to those who are left".to_owned();
             self.pause(name, reason::ONLY_TO, words).await?;
+        } else if let Some(live) = self.live.get_mut(&id) {
+            live.pass_anew();
         }
         Ok(false)
     }
@@ -187,10 +186,13 @@ impl Worker {
         if active_ms < give_up_ms {
             return;
         }
-        for job in live.lanes.take_if(|job| active_ms - job.due_active_ms >= give_up_ms) {
+        let is_over = |job: &Job| active_ms - job.due_active_ms >= give_up_ms;
+        let mut over = live.lanes.take_if(is_over);
+        over.extend(live.detours.extract_if(.., |job| is_over(job)));
+        for job in over {
             let class = job.last_class.unwrap_or(FailureClass::Expired);
             let words = (job.attempts == 0).then(|| "no relay could be reached until give_up_after".to_owned());
-            self.pending.unsent.push(failed(&job, None, class, words));
+            self.pending.unsent.push(failed(&job, class, words));
         }
     }
 

@@ -1,23 +1,28 @@
 //! The relays and their lines: which may be used, which are set aside, which line is idle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::carry::Order;
+use super::super::line::Word;
 use super::super::relay::NamedRelay;
 use crate::domain::outcome::{FailureClass, SendFailure};
 use crate::domain::retry::AUTH_TRIES;
-use crate::store::Begin;
 
 /// Connections in a row without an accepted message before a relay is set aside (delivery.md, "Rates").
 const FRUITLESS_MAX: u32 = 5;
-/// The message that a line is about to carry, and the one after it.
-const ORDERS_MAX: usize = 2;
 /// The longest that a relay is set aside before it is probed again.
 const ASIDE_MAX: Duration = Duration::from_secs(5 * 60);
+/// Messages with one line at a time: on the wire, its envelope behind that one, composed.
+pub const DEPTH: usize = 3;
+/// Room for these and for the word that one may leave.
+const WORDS_MAX: usize = DEPTH + 2;
+/// While some domain is limited, one line of so many carries one message at a time, to be free when that domain's turn
+/// comes.
+const SHALLOW_SHARE: u64 = 4;
 
 /// All relays of a worker.
 pub struct Relays {
@@ -31,10 +36,8 @@ pub struct Relays {
 pub struct RelayState {
     /// Its name and limits.
     pub named: NamedRelay,
-    idle: Vec<u64>,
-    /// Busy lines that may be given the message after their present one.
-    unaccompanied: Vec<u64>,
-    open: u32,
+    /// Open lines, by how many messages are with them.
+    by_load: BTreeSet<(usize, u64)>,
     opening: u32,
     /// It lets us in, and has taken a message if it was set aside; until then one connection at a time is enough.
     is_proven: bool,
@@ -44,26 +47,32 @@ pub struct RelayState {
 }
 
 struct Aside {
+    since: Instant,
     until: Instant,
     wait: Duration,
 }
 
 struct Line {
     relay: usize,
-    orders: mpsc::Sender<Order>,
+    words: mpsc::Sender<Word>,
+    begun: Instant,
     is_opening: bool,
+    /// It may be picked: open, and listening.
+    is_listed: bool,
     has_accepted: bool,
-    /// The message that comes after the one it carries: handed over to be composed, not yet begun.
-    ahead: Option<Begin>,
+    load: usize,
 }
 
-/// What follows when a line has carried a message.
-#[derive(Debug, Default)]
-pub struct After {
-    /// Its relay is back after having been set aside.
-    pub is_back: bool,
-    /// The message that it carries next, which may now begin.
-    pub next: Option<Begin>,
+/// Which lines may be given one more message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Only those with nothing to do.
+    Idle,
+    /// Those with fewer than [`DEPTH`]; with `spare`, some are kept shallow.
+    Deep {
+        /// Some domain is limited.
+        spare: bool,
+    },
 }
 
 /// What the end of a line means for its relay.
@@ -82,9 +91,7 @@ impl Relays {
     pub fn new(named: Vec<NamedRelay>, aside_first: Duration) -> Self {
         let states = named.into_iter().map(|named| RelayState {
             named,
-            idle: Vec::new(),
-            unaccompanied: Vec::new(),
-            open: 0,
+            by_load: BTreeSet::new(),
             opening: 0,
             is_proven: false,
             fruitless: 0,
@@ -94,11 +101,16 @@ impl Relays {
         Self { states: states.collect(), lines: HashMap::new(), next_line: 0, aside_first }
     }
 
-    /// The first of these relays that may be used now; otherwise when one may be probed.
-    pub fn usable(&self, names: &[String], now: Instant) -> Result<usize, Option<Instant>> {
+    /// The first of these relays that may be used now, but for those in `except`; otherwise when one may be probed.
+    pub fn usable(
+        &self,
+        names: &[String],
+        now: Instant,
+        except: impl Fn(usize) -> bool,
+    ) -> Result<usize, Option<Instant>> {
         let mut soonest = None;
         for name in names {
-            let Some(index) = self.states.iter().position(|state| state.named.name == *name) else { continue };
+            let Some(index) = self.index(name).filter(|index| !except(*index)) else { continue };
             let state = &self.states[index];
             if state.auth_refused >= AUTH_TRIES {
                 continue;
@@ -113,26 +125,67 @@ impl Relays {
         Err(soonest)
     }
 
+    /// The place of a relay in the list.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.states.iter().position(|state| *state.named.name == *name)
+    }
+
     /// The relay of an index that [`Relays::usable`] gave.
     pub fn state(&self, index: usize) -> &RelayState {
         &self.states[index]
     }
 
     /// The relay of a line.
-    pub fn of_line(&self, id: u64) -> Option<&RelayState> {
-        self.lines.get(&id).map(|line| &self.states[line.relay])
+    pub fn of_line(&self, id: u64) -> Option<usize> {
+        self.lines.get(&id).map(|line| line.relay)
     }
 
-    /// An idle line of a relay.
-    pub fn take_idle(&mut self, index: usize) -> Option<u64> {
-        self.states[index].idle.pop()
+    /// The line of a relay that has least to do, if it may be given one more message. `may`: which lines come into
+    /// question.
+    pub fn pick(&self, index: usize, depth: Depth, may: impl Fn(u64) -> bool) -> Option<u64> {
+        for &(load, id) in &self.states[index].by_load {
+            let has_room = match depth {
+                Depth::Idle => load == 0,
+                Depth::Deep { spare } => load == 0 || load < DEPTH && !(spare && id % SHALLOW_SHARE == 0),
+            };
+            if has_room && may(id) {
+                return Some(id);
+            }
+            if load >= DEPTH || (depth == Depth::Idle && load > 0) {
+                return None;
+            }
+        }
+        None
     }
 
-    /// Gives an order to a line. A line that has just gone gives it back by dropping it.
-    pub fn order(&self, id: u64, order: Order) {
+    /// Gives an order to a line.
+    ///
+    /// # Errors
+    /// The order, where the line has just gone.
+    pub fn order(&mut self, id: u64, order: Order) -> Result<(), Order> {
+        let Some(line) = self.lines.get_mut(&id) else { return Err(order) };
+        match line.words.try_send(Word::Order(order)) {
+            Ok(()) => {
+                set_load(&mut self.states, line, id, line.load + 1);
+                Ok(())
+            }
+            Err(refused) => {
+                // It is not picked again until its task has said that it is gone.
+                self.states[line.relay].by_load.remove(&(line.load, id));
+                line.is_listed = false;
+                match refused.into_inner() {
+                    Word::Order(order) => Err(order),
+                    Word::Leave { .. } => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Tells a line whether the message that it has asked about may leave.
+    pub fn leave(&self, id: u64, recipient_id: i64, may: bool) {
         if let Some(line) = self.lines.get(&id) {
-            // There is room for what a line may be given; if its task is gone, its event will say so.
-            drop(line.orders.try_send(order));
+            // There is room for it; a line that has gone has given its messages back.
+            drop(line.words.try_send(Word::Leave { recipient_id, may }));
         }
     }
 
@@ -140,18 +193,23 @@ impl Relays {
     pub fn may_open(&self, index: usize, ready: usize) -> u32 {
         let state = &self.states[index];
         let most = if state.is_proven { state.named.connections } else { 1 };
-        let room = most.saturating_sub(state.open + state.opening);
+        let room = most.saturating_sub(u32::try_from(state.by_load.len()).unwrap_or(u32::MAX) + state.opening);
         let wanted = u32::try_from(ready).unwrap_or(u32::MAX).saturating_sub(state.opening);
-        room.min(wanted)
+        // However many connections are lost at once, credentials that are no longer right are tried three times.
+        let tries =
+            if state.named.signs_in() { AUTH_TRIES.saturating_sub(state.auth_refused + state.opening) } else { room };
+        room.min(wanted).min(tries)
     }
 
-    /// Notes a line that is being opened; returns its id and where its orders come from.
-    pub fn opening(&mut self, index: usize) -> (u64, mpsc::Receiver<Order>) {
+    /// Notes a line that is being opened; returns its id and where its words come from.
+    pub fn opening(&mut self, index: usize, now: Instant) -> (u64, mpsc::Receiver<Word>) {
         let id = self.next_line;
         self.next_line += 1;
-        let (orders, receiver) = mpsc::channel(ORDERS_MAX);
+        let (words, receiver) = mpsc::channel(WORDS_MAX);
         self.states[index].opening += 1;
-        self.lines.insert(id, Line { relay: index, orders, is_opening: true, has_accepted: false, ahead: None });
+        let line =
+            Line { relay: index, words, begun: now, is_opening: true, is_listed: false, has_accepted: false, load: 0 };
+        self.lines.insert(id, line);
         (id, receiver)
     }
 
@@ -159,96 +217,57 @@ impl Relays {
     pub fn opened(&mut self, id: u64) {
         let Some(line) = self.lines.get_mut(&id) else { return };
         line.is_opening = false;
+        line.is_listed = true;
         let state = &mut self.states[line.relay];
         state.opening -= 1;
-        state.open += 1;
+        state.by_load.insert((line.load, id));
         state.auth_refused = 0;
         // One that was set aside has to take a message first.
         state.is_proven |= state.aside.is_none();
-        state.idle.push(id);
     }
 
-    /// A line has carried a message; if it is still open it goes on with the next one, or is idle.
-    pub fn carried(&mut self, id: u64, is_accepted: bool, is_open: bool) -> After {
-        let mut after = After::default();
-        let Some(line) = self.lines.get_mut(&id) else { return after };
+    /// A line is done with so many messages, one of them accepted or none. Returns whether its relay is back after having
+    /// been set aside.
+    pub fn carried(&mut self, id: u64, messages: usize, has_accepted: bool) -> bool {
+        let Some(line) = self.lines.get_mut(&id) else { return false };
+        set_load(&mut self.states, line, id, line.load.saturating_sub(messages));
+        if !has_accepted {
+            return false;
+        }
+        line.has_accepted = true;
         let state = &mut self.states[line.relay];
-        if is_accepted {
-            line.has_accepted = true;
-            state.is_proven = true;
-            state.fruitless = 0;
-            after.is_back = state.aside.take().is_some();
-        }
-        if is_open {
-            after.next = line.ahead.take();
-            if after.next.is_none() {
-                state.idle.push(id);
-            } else {
-                state.unaccompanied.push(id);
-            }
-        }
-        after
-    }
-
-    /// A line that was taken from the idle ones and got nothing to carry.
-    pub fn put_back(&mut self, index: usize, id: u64) {
-        self.states[index].idle.push(id);
-    }
-
-    /// A busy line of a relay that has nothing to carry after its present message.
-    pub fn take_unaccompanied(&mut self, index: usize) -> Option<u64> {
-        let state = &mut self.states[index];
-        while let Some(id) = state.unaccompanied.pop() {
-            // A line may have gone, or become idle, since.
-            let is_idle = |state: &RelayState| state.idle.contains(&id);
-            if self.lines.get(&id).is_some_and(|line| line.ahead.is_none()) && !is_idle(state) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
-    /// Notes that a line has begun to carry a message and could be given the next one.
-    pub fn busy(&mut self, id: u64) {
-        if let Some(line) = self.lines.get(&id) {
-            self.states[line.relay].unaccompanied.push(id);
-        }
-    }
-
-    /// Notes what a line carries after its present message.
-    pub fn set_ahead(&mut self, id: u64, begin: Begin) {
-        if let Some(line) = self.lines.get_mut(&id) {
-            line.ahead = Some(begin);
-        }
-    }
-
-    /// The message that a line which has ended was to carry next.
-    pub fn take_ahead(&mut self, id: u64) -> Option<Begin> {
-        self.lines.get_mut(&id)?.ahead.take()
+        state.is_proven = true;
+        state.fruitless = 0;
+        state.aside.take().is_some()
     }
 
     /// A line that has been idle for long is let go, if it still is idle.
     pub fn let_go(&mut self, id: u64) {
-        let Some(line) = self.lines.get(&id) else { return };
-        let state = &mut self.states[line.relay];
-        if let Some(at) = state.idle.iter().position(|other| *other == id) {
-            state.idle.remove(at);
-            state.open -= 1;
-            self.lines.remove(&id);
+        if self.lines.get(&id).is_some_and(|line| line.load == 0) {
+            self.forget(id);
         }
     }
 
     /// A line was closed by the worker itself, which says nothing about its relay.
     pub fn closed(&mut self, id: u64) {
-        if let Some(line) = self.lines.remove(&id) {
-            self.states[line.relay].open -= 1;
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: u64) -> Option<Line> {
+        let line = self.lines.remove(&id)?;
+        let state = &mut self.states[line.relay];
+        if line.is_opening {
+            state.opening -= 1;
+        } else {
+            state.by_load.remove(&(line.load, id));
         }
+        Some(line)
     }
 
     /// A person has resumed a campaign: relays of its that refused the credentials get one more try, with what the
     /// password file holds now.
     pub fn try_again(&mut self, names: &[String], prepare: impl Fn(&NamedRelay) -> Option<NamedRelay>) {
-        let refused = |state: &&mut RelayState| state.auth_refused >= AUTH_TRIES && names.contains(&state.named.name);
+        let refused = |state: &&mut RelayState| state.auth_refused >= AUTH_TRIES && state.is_among(names);
         for state in self.states.iter_mut().filter(refused) {
             state.auth_refused = AUTH_TRIES - 1;
             state.aside = None;
@@ -260,31 +279,25 @@ impl Relays {
 
     /// Whether every one of these relays has refused the credentials for good.
     pub fn all_refused(&self, names: &[String]) -> bool {
-        let mut states = self.states.iter().filter(|state| names.contains(&state.named.name));
+        let mut states = self.states.iter().filter(|state| state.is_among(names));
         states.all(|state| state.auth_refused >= AUTH_TRIES)
     }
 
     /// Lets every idle line go.
     pub fn close_idle(&mut self) {
-        for state in &mut self.states {
-            for id in state.idle.drain(..) {
-                self.lines.remove(&id);
-                state.open -= 1;
-            }
+        let idle: Vec<u64> = self.lines.iter().filter(|(_, line)| line.load == 0).map(|(id, _)| *id).collect();
+        for id in idle {
+            self.forget(id);
         }
     }
 
     /// A line has ended, or could not be opened.
     pub fn ended(&mut self, id: u64, trouble: Option<&SendFailure>, now: Instant) -> Verdict {
-        let Some(line) = self.lines.remove(&id) else { return Verdict::Fine };
+        let Some(line) = self.forget(id) else { return Verdict::Fine };
         let state = &mut self.states[line.relay];
-        state.idle.retain(|other| *other != id);
-        if line.is_opening {
-            state.opening -= 1;
-        } else {
-            state.open -= 1;
-        }
-        if line.has_accepted {
+        // Whoever was on the way when the relay was set aside is no probe of it.
+        let is_late = state.aside.as_ref().is_some_and(|aside| line.begun < aside.since);
+        if line.has_accepted || is_late {
             return Verdict::Fine;
         }
         state.fruitless += 1;
@@ -300,8 +313,23 @@ impl Relays {
             return Verdict::Fine;
         }
         let wait = state.aside.as_ref().map_or(self.aside_first, |aside| (aside.wait * 2).min(ASIDE_MAX));
-        state.aside = Some(Aside { until: now + wait, wait });
+        state.aside = Some(Aside { since: now, until: now + wait, wait });
         state.is_proven = false;
         Verdict::Aside(wait)
     }
+}
+
+impl RelayState {
+    fn is_among(&self, names: &[String]) -> bool {
+        names.iter().any(|name| **name == *self.named.name)
+    }
+}
+
+fn set_load(states: &mut [RelayState], line: &mut Line, id: u64, load: usize) {
+    if line.is_listed {
+        let by_load = &mut states[line.relay].by_load;
+        by_load.remove(&(line.load, id));
+        by_load.insert((load, id));
+    }
+    line.load = load;
 }

@@ -118,7 +118,7 @@ async fn abandoning_after_the_354_sends_nothing() {
 async fn a_body_without_a_354_does_not_leave() {
     let inbox = inbox(InboxOptions::default()).await;
     let mut connection = connect(&inbox).await;
-    let error = connection.body(&body()).await.unwrap_err();
+    let error = deliver(&mut connection, &body()).await.unwrap_err();
     assert_eq!((error.kind, error.end_of_data_sent), (ErrorKind::Protocol, false));
     assert!(!connection.is_usable());
 }
@@ -153,7 +153,7 @@ async fn reports_and_utf8_are_asked_for_only_where_announced() {
         // The inbox refuses a parameter that it did not announce.
         let answer = connection.envelope(&Envelope { from: None, dsn, ..envelope(to, &body()) }).await.unwrap();
         assert_eq!(answer, EnvelopeAnswer::Ready);
-        assert_eq!(connection.body(&body()).await.unwrap().code, 250);
+        assert_eq!(deliver(&mut connection, &body()).await.unwrap().code, 250);
         let received = inbox.stop().await;
         assert_eq!((received[0].from.as_str(), received[0].to[0].as_str()), ("", to));
     }

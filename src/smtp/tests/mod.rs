@@ -43,6 +43,7 @@ fn server(inbox: &Inbox) -> Server {
         credentials: None,
         hello: "client.example".into(),
         timeouts: AMPLE_TIMEOUTS,
+        dial: None,
     }
 }
 
@@ -83,9 +84,14 @@ enum Sent {
 
 async fn send(connection: &mut Connection, to: &str, body: &WireBody) -> Result<Sent, SmtpError> {
     match connection.envelope(&envelope(to, body)).await? {
-        EnvelopeAnswer::Ready => connection.body(body).await.map(Sent::Reply),
+        EnvelopeAnswer::Ready => deliver(connection, body).await.map(Sent::Reply),
         other => Ok(Sent::Envelope(other)),
     }
+}
+
+async fn deliver(connection: &mut Connection, body: &WireBody) -> Result<Reply, SmtpError> {
+    connection.send_body(body, None).await?;
+    connection.body_reply().await
 }
 
 async fn is_taken(connection: &mut Connection, to: &str) -> bool {

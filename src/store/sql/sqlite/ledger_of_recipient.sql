@@ -1,6 +1,8 @@
--- The entries about one recipient, and those about everybody in the campaign.
+-- The entries about one recipient.
 SELECT seq, at, kind, campaign, entry
 FROM ledger
-WHERE recipient_id = ?1 AND seq >= ?2
+WHERE seq >= ?2
+  AND seq IN (SELECT seq FROM attempts WHERE recipient_id = ?1
+              UNION ALL SELECT seq FROM ledger WHERE recipient_id = ?1 AND kind <> 'attempt')
 ORDER BY seq
 LIMIT ?3

@@ -1,5 +1,8 @@
 SELECT r.id, r.batch_id, b.number AS batch, r.position, r.ref, r.email, r.mailbox, r.row, r.key, r.state, r.reason, r.due_at,
-       r.attempts, r.class, r.code, r.enhanced, r.reply, r.relay, r.message_id, r.accepted_at, r.last_attempt_at
+       r.attempts, r.class, a.code, a.enhanced, ifnull(r.reply, a.reply) AS reply, a.relay, a.message_id,
+       (SELECT min(t.ended_at) FROM attempts t WHERE t.recipient_id = r.id AND t.outcome = 'accepted') AS accepted_at,
+       a.ended_at AS last_attempt_at
 FROM recipients r JOIN batches b ON b.id = r.batch_id
+LEFT JOIN attempts a ON a.recipient_id = r.id AND a.number = r.attempts
 WHERE r.campaign_id = ?1 AND r.ref = ?2 AND b.state IN ('waiting', 'in-review', 'approved')
 LIMIT 1
