@@ -8,9 +8,9 @@ use super::classify::{ReplyClasses, Scope, Trouble};
 use super::decide::Ending;
 use super::job::Job;
 use super::line::LineOptions;
+use super::parts::Part;
 use super::record::Record;
 use crate::clock;
-use crate::config::ReturnPath;
 use crate::crypto::{self, Hash};
 use crate::domain::address::Mailbox;
 use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
@@ -128,15 +128,18 @@ pub struct Composed {
 }
 
 /// Renders and composes; compares what was rendered with its commitment first.
-fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result<Composed, Carried> {
+fn prepare(job: &Job, begun_at: i64, options: &LineOptions) -> Result<Composed, Carried> {
+    let (parts_of, begun) = (&options.parts, clock::instant());
     let unsent = |class, reply: String| Carried::Unsent { class, reply };
     let rendered = job.approved.notice().render(&job.customer);
     // Whoever was approved could be rendered, and has a commitment: without either, something was changed since.
     let Ok(rendered) = rendered else { return Err(Carried::Differs) };
+    let begun = parts_of.add(Part::Render, begun);
     let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
     if job.expected != Some(commitment::rendered(&job.customer.key, parts)) {
         return Err(Carried::Differs);
     }
+    let begun = parts_of.add(Part::Compare, begun);
     let message_id = job.message_id();
     let stamp = Stamp {
         message_id: message_id.clone(),
@@ -148,7 +151,8 @@ fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Result
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let body = WireBody::new(&message).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let content = crypto::sha256(&[&message]);
-    let return_path = match return_path {
+    parts_of.add(Part::Compose, begun);
+    let return_path = match options.return_path.as_ref() {
         Some(path) => path.mailbox(&tag(job)).map_err(|error| unsent(FailureClass::Render, error.to_string()))?,
         None => job.approved.organization().from.1.clone(),
     };
@@ -185,7 +189,7 @@ impl Message {
         if !gate.is_open() {
             return Err((job, NOT_TRIED));
         }
-        match prepare(&job, begun_at, options.return_path.as_ref()) {
+        match prepare(&job, begun_at, options) {
             Ok(composed) => Ok(Self { job, gate, is_alone, begun_at, composed }),
             Err(carried) => Err((job, carried)),
         }

@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use super::carrier::Carrier;
 use super::carry::{self, Carried, Message, NOT_TRIED, Order};
 use super::job::Job;
+use super::parts::{Part, Parts};
 use super::record::tls_words;
 use super::relay::{IDLE_MAX, MESSAGES_MAX, NamedRelay};
 use super::worker::Event;
-use crate::clock::Clock;
+use crate::clock::{Clock, instant};
 use crate::config::ReturnPath;
 use crate::domain::outcome::{Phase, SendFailure};
 use crate::smtp::{Connection, Envelope, EnvelopeAnswer, SmtpError};
@@ -29,6 +30,8 @@ pub struct LineOptions {
     pub dsn_success: bool,
     /// The time, for each message's Date.
     pub clock: Arc<dyn Clock>,
+    /// Where the time goes.
+    pub parts: Arc<Parts>,
 }
 
 /// What a worker tells a line.
@@ -261,7 +264,9 @@ impl Open {
             return None;
         }
         let envelope = self.joining(connection);
+        let begun = instant();
         let sent = connection.send_body(&message.composed.body, envelope.as_ref()).await;
+        self.line.options.parts.add(Part::Send, begun);
         let next = if envelope.is_some() { self.next.take() } else { None };
         let reply = match sent {
             Ok(()) => {

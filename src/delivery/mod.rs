@@ -14,6 +14,7 @@ mod job;
 mod lanes;
 mod line;
 mod live;
+mod parts;
 mod record;
 mod recover;
 mod relay;

@@ -20,13 +20,15 @@ pub fn to_bytes(value: &Value) -> Result<Vec<u8>, NotCanonical> {
     Ok(out)
 }
 
-/// The canonical bytes of an object.
+/// The canonical bytes of an object of these members, which are put in order. Their names are ASCII, so that they sort
+/// alike by bytes and by UTF-16 units, and differ.
 ///
 /// # Errors
 /// As [`to_bytes`].
-pub fn object_to_bytes(object: &Map<String, Value>) -> Result<Vec<u8>, NotCanonical> {
-    let mut out = Vec::with_capacity(512);
-    write_object(object, &mut out)?;
+pub fn fields_to_bytes(fields: &mut [(&'static str, Value)]) -> Result<Vec<u8>, NotCanonical> {
+    fields.sort_unstable_by_key(|(name, _)| *name);
+    let mut out = Vec::with_capacity(1_024);
+    write_members(fields.iter().map(|(name, value)| (*name, value)), &mut out)?;
     Ok(out)
 }
 
@@ -67,8 +69,15 @@ fn write_object(object: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), No
     } else {
         members.sort_by_cached_key(|(key, _)| key.encode_utf16().collect::<Vec<u16>>());
     }
+    write_members(members.into_iter().map(|(key, value)| (key.as_str(), value)), out)
+}
+
+fn write_members<'v>(
+    members: impl Iterator<Item = (&'v str, &'v Value)>,
+    out: &mut Vec<u8>,
+) -> Result<(), NotCanonical> {
     out.push(b'{');
-    for (index, (key, value)) in members.into_iter().enumerate() {
+    for (index, (key, value)) in members.enumerate() {
         if index > 0 {
             out.push(b',');
         }

@@ -4,7 +4,7 @@
 //! [`Sealing`] hands back, to be kept beside the entry.
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{canonical, commitment, tree};
 use crate::crypto::{self, Hash};
@@ -12,6 +12,9 @@ use crate::domain::event::EntryKind;
 
 /// Longest entry (ledger.md); a reader may rely on it.
 pub const ENTRY_OCTETS_MAX: usize = 60_000;
+
+/// Room for the fields of an `attempt`, the most frequent entry.
+const FIELDS: usize = 16;
 
 /// Who did it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +73,8 @@ pub struct Draft {
     pub campaign: Option<String>,
     /// The recipient's row, to find an entry by; not part of the entry.
     pub recipient_id: Option<i64>,
-    fields: Map<String, Value>,
+    /// In the order of their names when it is placed.
+    fields: Vec<(&'static str, Value)>,
     texts: Vec<(&'static str, String)>,
 }
 
@@ -125,7 +129,7 @@ impl Draft {
             actor: actor.clone(),
             campaign: campaign.map(str::to_owned),
             recipient_id: None,
-            fields: Map::new(),
+            fields: Vec::with_capacity(FIELDS),
             texts: Vec::new(),
         };
         if let Actor::Account(name) = actor {
@@ -136,14 +140,21 @@ impl Draft {
 
     /// Adds a field. Only integers, texts that nobody typed, booleans, nulls and lists of these.
     #[must_use]
-    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(field.to_owned(), value.into());
+    pub fn with(mut self, field: &'static str, value: impl Into<Value>) -> Self {
+        self.set(field, value.into());
         self
+    }
+
+    fn set(&mut self, field: &'static str, value: Value) {
+        match self.fields.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, old)) => *old = value,
+            None => self.fields.push((field, value)),
+        }
     }
 
     /// Adds a hash or commitment as lower-case hex.
     #[must_use]
-    pub fn with_hash(self, field: &str, hash: &Hash) -> Self {
+    pub fn with_hash(self, field: &'static str, hash: &Hash) -> Self {
         self.with(field, hex::encode(hash))
     }
 
@@ -152,7 +163,7 @@ impl Draft {
     pub fn with_text(mut self, field: &'static str, text: Option<&str>) -> Self {
         match text {
             Some(text) => self.texts.push((field, text.to_owned())),
-            None => drop(self.fields.insert(field.to_owned(), Value::Null)),
+            None => self.set(field, Value::Null),
         }
         self
     }
@@ -168,20 +179,20 @@ impl Draft {
     ///
     /// # Errors
     /// [`EntryError`] for a number beyond 2^53 or an entry over 60,000 bytes.
-    pub fn place(self, seq: u64, at: i64) -> Result<Entry, EntryError> {
-        let Self { kind, actor, campaign, recipient_id, mut fields, texts } = self;
-        let mut sealings = Vec::with_capacity(texts.len());
-        for (field, text) in texts {
+    pub fn place(mut self, seq: u64, at: i64) -> Result<Entry, EntryError> {
+        let mut sealings = Vec::with_capacity(self.texts.len());
+        for (field, text) in std::mem::take(&mut self.texts) {
             let key = crypto::random_key();
-            fields.insert(field.to_owned(), hex::encode(commitment::text(&key, &text)).into());
+            self.set(field, hex::encode(commitment::text(&key, &text)).into());
             sealings.push(Sealing { field, key, text });
         }
-        fields.insert("seq".to_owned(), seq.into());
-        fields.insert("at".to_owned(), at_text(at).into());
-        fields.insert("kind".to_owned(), kind.as_str().into());
-        fields.insert("actor".to_owned(), actor.as_str().into());
-        fields.insert("campaign".to_owned(), campaign.as_deref().into());
-        let bytes = canonical::object_to_bytes(&fields)?;
+        self.set("seq", seq.into());
+        self.set("at", at_text(at).into());
+        self.set("kind", self.kind.as_str().into());
+        self.set("actor", self.actor.as_str().into());
+        self.set("campaign", self.campaign.as_deref().into());
+        let Self { kind, campaign, recipient_id, mut fields, .. } = self;
+        let bytes = canonical::fields_to_bytes(&mut fields)?;
         if bytes.len() > ENTRY_OCTETS_MAX {
             return Err(EntryError::TooLong(kind));
         }

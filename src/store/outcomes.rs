@@ -216,7 +216,7 @@ impl Tx<'_> {
         first_seq: i64,
         at: i64,
     ) -> Result<Vec<i64>, StoreError> {
-        let mut entries = Vec::with_capacity(ended.len());
+        let (mut entries, mut attempts, mut states) = (JsonRows::default(), JsonRows::default(), JsonRows::default());
         let mut octets = Vec::with_capacity(ended.len() * ENTRY_OCTETS);
         for (seq, end) in (first_seq..).zip(&mut ended) {
             let draft = std::mem::replace(&mut end.entry, empty_draft());
@@ -226,32 +226,45 @@ impl Tx<'_> {
             octets.extend_from_slice(&entry.bytes);
             octets.extend_from_slice(&entry.leaf_hash);
             let (campaign, recipient) = (&entry.campaign, entry.recipient_id);
-            entries.push(json!([seq, at, entry.kind, campaign, recipient, from, entry.bytes.len()]));
-        }
-        let attempts = (first_seq..).zip(&ended).map(|(seq, end)| attempt_row(end, seq));
-        let attempts = Value::Array(attempts.collect()).to_string();
-        let states = ended.iter().map(|end| {
+            entries.push(&(seq, at, entry.kind, campaign, recipient, from, entry.bytes.len()))?;
+            let Begin { recipient_id, number, relay, at: begun_at, .. } = &end.begin;
+            let content = end.content.map(hex::encode);
+            attempts.push(&(
+                recipient_id,
+                number,
+                relay.as_ref(),
+                begun_at,
+                end.at,
+                end.outcome,
+                end.phase,
+                end.class,
+                end.code,
+                &end.enhanced,
+                &end.reply,
+                &end.tls,
+                &end.queue_id,
+                content,
+                &end.message_id,
+                seq,
+            ))?;
             let NextState { state, due_at, tries, doubts } = &end.next;
-            json!([end.begin.recipient_id, state, due_at, tries, doubts, end.class])
-        });
-        let states = Value::Array(states.collect()).to_string();
-        let had_begun = ended.iter().filter(|end| end.had_begun).map(|end| end.begin.recipient_id);
-        let gone: Vec<i64> = had_begun.chain(returned.iter().copied()).collect();
-        let wanted = begins.iter().map(|begin| {
-            let Begin { recipient_id, number, from, relay, at } = begin;
-            json!([recipient_id, number, relay.as_ref(), at, from])
-        });
-        let wanted = Value::Array(wanted.collect()).to_string();
-        let ids = json!(begins.iter().map(|begin| begin.recipient_id).collect::<Vec<i64>>()).to_string();
-        let query = sqlx::query(sql!("record"))
-            .bind(Value::Array(entries).to_string())
-            .bind(octets)
-            .bind(attempts)
-            .bind(states)
-            .bind(json!(returned).to_string())
-            .bind(json!(gone).to_string())
-            .bind(wanted)
-            .bind(ids);
+            states.push(&(recipient_id, state, due_at, tries, doubts, end.class))?;
+        }
+        let (mut gone, mut back, mut wanted, mut ids) =
+            (JsonRows::default(), JsonRows::default(), JsonRows::default(), JsonRows::default());
+        for end in ended.iter().filter(|end| end.had_begun) {
+            gone.push(&end.begin.recipient_id)?;
+        }
+        for id in returned {
+            gone.push(id)?;
+            back.push(id)?;
+        }
+        for Begin { recipient_id, number, from, relay, at } in begins {
+            wanted.push(&(recipient_id, number, relay.as_ref(), at, from))?;
+            ids.push(recipient_id)?;
+        }
+        let query = sqlx::query(sql!("record")).bind(entries.list()).bind(octets).bind(attempts.list());
+        let query = query.bind(states.list()).bind(back.list()).bind(gone.list()).bind(wanted.list()).bind(ids.list());
         // The only rows are those of who has begun.
         let rows = query.fetch_all(self.conn()).await.map_err(StoreError::from);
         self.committed(rows.and_then(|rows| Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)))
@@ -284,26 +297,24 @@ impl Tx<'_> {
 /// Room for an ordinary entry of an attempt with its leaf hash.
 const ENTRY_OCTETS: usize = 800;
 
-fn attempt_row(end: &Ended, seq: i64) -> Value {
-    let Begin { recipient_id, number, relay, at: begun_at, .. } = &end.begin;
-    json!([
-        recipient_id,
-        number,
-        relay.as_ref(),
-        begun_at,
-        end.at,
-        end.outcome,
-        end.phase,
-        end.class,
-        end.code,
-        end.enhanced,
-        end.reply,
-        end.tls,
-        end.queue_id,
-        end.content.map(hex::encode),
-        end.message_id,
-        seq
-    ])
+/// A JSON list in the making, of rows that are lists themselves.
+#[derive(Default)]
+struct JsonRows(Vec<u8>);
+
+impl JsonRows {
+    fn push(&mut self, row: &impl serde::Serialize) -> Result<(), StoreError> {
+        self.0.push(if self.0.is_empty() { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.0, row).map_err(|error| StoreError::Foreign(error.to_string()))
+    }
+
+    fn list(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push(b'[');
+        }
+        self.0.push(b']');
+        // serde_json writes UTF-8 alone.
+        String::from_utf8(self.0).unwrap_or_default()
+    }
 }
 
 /// The ids in a JSON list that SQLite made.

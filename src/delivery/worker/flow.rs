@@ -10,6 +10,7 @@ use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
 use super::super::line::{Done, LineEvent, Ready, Turn};
 use super::super::live::Live;
+use super::super::parts::Part;
 use super::super::watch::Watch;
 use super::relays::Verdict;
 use super::{Claimed, Event, Report, Worker, WorkerError};
@@ -32,10 +33,13 @@ impl Worker {
         }
         self.is_committing = true;
         let group = std::mem::take(&mut self.pending);
-        let (store, sender) = (self.store.clone(), self.sender.clone());
+        let (store, sender, parts) = (self.store.clone(), self.sender.clone(), self.line_options.parts.clone());
         let at = self.clock.now_millis();
+        parts.count(group.ended.len());
         self.tasks.spawn(async move {
+            let begun = instant();
             let result = store.record(group, at).await;
+            parts.add(Part::Record, begun);
             // A worker that no longer listens has ended; the next one settles what was begun.
             drop(sender.send(Event::Committed(result)).await);
         });

@@ -233,6 +233,7 @@ impl Worker {
             return_path: settings.organization.return_path.clone(),
             dsn_success: settings.delivery.dsn_success,
             clock: clock.clone(),
+            parts: Arc::default(),
         };
         Ok(Self {
             only_to: only_to(&settings),
@@ -369,6 +370,7 @@ impl Worker {
         for (name, (reason, words)) in must_pause.collect::<Vec<_>>() {
             self.pause(&name, reason, words).await?;
         }
+        self.line_options.parts.say();
         let now = self.clock.now_millis();
         recover(&self.store, &self.settings.delivery, &self.message_domain, now).await?;
         Ok(())
