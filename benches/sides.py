@@ -1,12 +1,15 @@
 """The two sides of each comparison: how one run of candor, sqlite3 and smtp-source is made and measured.
 
 Every run gets a folder of its own and starts from nothing; only the command named in its docstring is timed, process start
-included. All servers listen on free loopback ports.
+included. Sending goes over the loopback of a network namespace of its own, at Ethernet's MTU; without root, over the
+machine's loopback.
 """
 
 import contextlib
 import csv
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CANDOR = ROOT / "target" / "release" / "candor"
+SINK = ROOT / "target" / "release" / "examples" / "sink"
 INCIDENT = ROOT / "templates" / "first-notice" / "incident.toml"
 # A notice whose message has about as many octets as the ones that smtp-source sends.
 NOTICE = ROOT / "benches" / "notice"
@@ -27,10 +31,54 @@ SYSTEM_PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 @dataclass
 class Run:
-    """One timed process."""
+    """One timed process; `parts` is what candor's log says of one message, in microseconds."""
 
     seconds: float
     peak_mib: float
+    parts: dict | None = None
+
+
+@dataclass
+class Setup:
+    """What one run of candor is configured with, beside the relay."""
+
+    dkim: tuple = ()
+    rate: str = "unlimited"
+    failure_share: str = "0.10"
+    url: str = "smtp://127.0.0.1:{port}"
+    ca_file: str = ""
+
+
+# The namespace that sending runs in; set by `network`.
+_namespace = []
+
+
+@contextlib.contextmanager
+def network(delay_ms=0):
+    """A network namespace whose loopback has an MTU of 1500, and a delay each way; nothing changes without root."""
+    if os.geteuid() != 0 or not shutil.which("ip", path=SYSTEM_PATH):
+        if delay_ms:
+            raise SystemExit("a delay needs root and iproute2")
+        yield
+        return
+    name = f"candor-bench-{os.getpid()}"
+    run = lambda *words: subprocess.run(words, check=True, env={**os.environ, "PATH": SYSTEM_PATH})
+    run("ip", "netns", "add", name)
+    try:
+        run("ip", "-n", name, "link", "set", "lo", "mtu", "1500", "up")
+        if delay_ms:
+            run("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay",
+                f"{delay_ms}ms", "limit", "100000")
+        _namespace[:] = [shutil.which("ip", path=SYSTEM_PATH), "netns", "exec", name]
+        yield
+    finally:
+        _namespace.clear()
+        run("ip", "netns", "del", name)
+
+
+def within(command):
+    """The command, in the namespace where there is one. `ip` replaces itself by it."""
+    return [*_namespace, *(str(part) for part in command)]
 
 
 def timed(command, folder, environment=None, stdin=None):
@@ -38,17 +86,20 @@ def timed(command, folder, environment=None, stdin=None):
     with open(folder / "stderr", "w+b") as errors, open(folder / "stdout", "w+b") as output:
         begin = time.perf_counter()
         child = subprocess.Popen(
-            [str(part) for part in command], cwd=folder, env=environment, stdin=stdin, stdout=output, stderr=errors
+            within(command), cwd=folder, env=environment, stdin=stdin, stdout=output, stderr=errors
         )
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - begin
         child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode != 0:
+        if child.returncode not in (0, 3):
             errors.seek(0)
             output.seek(0)
             said = (errors.read() + output.read()).decode(errors="replace")[-2000:]
             raise SystemExit(f"{' '.join(map(str, command))}: exit {child.returncode}\n{said}")
-    return Run(seconds, usage.ru_maxrss / 1024)
+        errors.seek(0)
+        told = re.search(r"microseconds a message: ([a-z0-9., ]+)", errors.read().decode(errors="replace"))
+    parts = told and {name: float(us) for name, us in (part.split() for part in told[1].split(", "))}
+    return Run(seconds, usage.ru_maxrss / 1024, parts)
 
 
 def write_audience(path, rows):
@@ -99,19 +150,58 @@ def sink():
     for _ in range(5):
         port = free_port()
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
-        child = subprocess.Popen([program, *user, f"127.0.0.1:{port}", "1024"], stdout=subprocess.DEVNULL)
+        command = within([program, *user, f"127.0.0.1:{port}", "1024"])
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
-            end = time.monotonic() + 20
-            while child.poll() is None and time.monotonic() < end:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-            if child.poll() is None:
+            if listens(child, port):
                 yield port
                 return
         finally:
             child.kill()
             child.wait()
     raise SystemExit("smtp-sink does not start")
+
+
+def listens(child, port):
+    """Waits until a child listens on a port, in the namespace where there is one; false where it has ended."""
+    probe = f"import socket; socket.create_connection(('127.0.0.1', {port}), timeout=1)"
+    end = time.monotonic() + 20
+    while child.poll() is None and time.monotonic() < end:
+        if subprocess.run(within(["python3", "-c", probe]), stderr=subprocess.DEVNULL).returncode == 0:
+            return child.poll() is None
+    return False
+
+
+@contextlib.contextmanager
+def own_sink(*options):
+    """The benchmark's own server (benches/sink.rs); yields its port, and where it says when the first body had come."""
+    child = subprocess.Popen(within([SINK, *options]), stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(child.stdout.readline().split()[1]), child.stdout
+    finally:
+        child.kill()
+        child.wait()
+
+
+def certificate(folder):
+    """A certificate for localhost that signs itself; its file and its key's."""
+    chain, key = folder / "localhost.pem", folder / "localhost.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
+         "basicConstraints=critical,CA:FALSE", "-out", chain, "-keyout", key],
+        check=True, capture_output=True,
+    )
+    return chain, key
+
+
+def dkim_key(folder, kind):
+    """A signing key, by openssl: `rsa` of 2048 bits, or `ed25519`."""
+    path = folder / f"{kind}.pem"
+    bits = ["-pkeyopt", "rsa_keygen_bits:2048"] if kind == "rsa" else []
+    subprocess.run(["openssl", "genpkey", "-algorithm", kind, *bits, "-out", path], check=True, capture_output=True)
+    path.chmod(0o600)
+    return path
 
 
 def source_send(folder, messages, keep_connection):
@@ -127,8 +217,13 @@ def source_send(folder, messages, keep_connection):
         )
 
 
-def sandbox(folder, relay_port):
+def sandbox(folder, relay_port, setup=Setup()):
     """A folder with a configuration for one relay on loopback; returns the environment to run candor in."""
+    dkim = "".join(
+        f'[[delivery.dkim]]\ndomain = "example.com"\nselector = "{kind}"\nkey_file = "{dkim_key(folder, kind)}"\n'
+        for kind in setup.dkim
+    )
+    ca_file = f'ca_file = "{setup.ca_file}"' if setup.ca_file else ""
     (folder / "candor.toml").write_text(
         f"""database = "sqlite:candor.db"
 
@@ -141,13 +236,15 @@ postal_address = "1 Example Way, Atlanta, GA 30320, USA"
 time_zone = "America/New_York"
 
 [relays.main]
-url = "smtp://127.0.0.1:{relay_port}"
+url = "{setup.url.format(port=relay_port)}"
 connections = {CONNECTIONS}
 rate = "unlimited"
+{ca_file}
 
 [delivery]
-rate = "unlimited"
-""",
+rate = "{setup.rate}"
+pause_at_failure_share = {setup.failure_share}
+{dkim}""",
         encoding="utf-8",
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CANDOR_")}
@@ -166,13 +263,39 @@ def candor_import(folder, audience):
     return timed([CANDOR, "campaign", "import", "bench", audience, "--quiet"], folder, environment)
 
 
-def candor_send(folder, audience, messages):
-    """Times `candor send` of a checked and approved campaign: claims, rendering, sending, outcomes, ledger."""
-    with sink() as port:
-        environment = sandbox(folder, port)
-        create(folder, environment)
-        for step in (["import", "bench", audience], ["check", "bench"], ["submit", "bench"], ["approve", "bench"]):
-            timed([CANDOR, "campaign", *step, "--quiet"], folder, environment)
-        run = timed([CANDOR, "send", "bench", "--now", "--expect", messages, "--quiet"], folder, environment)
-        timed([CANDOR, "campaign", "status", "bench", "--json"], folder, environment)
-    return run, (folder / "stdout").read_text(encoding="utf-8")
+def approved(folder, audience, port, setup=Setup()):
+    """A checked and approved campaign; returns the environment to run candor in."""
+    environment = sandbox(folder, port, setup)
+    create(folder, environment)
+    for step in (["import", "bench", audience], ["check", "bench"], ["submit", "bench"], ["approve", "bench"]):
+        timed([CANDOR, "campaign", *step, "--quiet"], folder, environment)
+    return environment
+
+
+def candor_send(folder, audience, messages, port, setup=Setup(), accepted=None):
+    """Times `candor send` of a checked and approved campaign: reading, rendering, sending, outcomes, ledger."""
+    environment = approved(folder, audience, port, setup)
+    # 3: done, but not for everybody.
+    run = timed([CANDOR, "-v", "send", "bench", "--now", "--expect", messages], folder, environment)
+    timed([CANDOR, "campaign", "status", "bench", "--json"], folder, environment)
+    told = json.loads((folder / "stdout").read_text(encoding="utf-8"))["recipients"]["accepted"]
+    # The server refuses every other recipient of a connection, so that an odd one may be left on each.
+    if abs(told - (messages if accepted is None else accepted)) > (0 if accepted is None else CONNECTIONS):
+        raise SystemExit(f"candor handed over {told} of {messages} messages")
+    return run
+
+
+def first_message(folder, audience, messages):
+    """Seconds from `schedule --now` of an approved campaign, beside a running worker, to the first body at the server."""
+    with own_sink() as (port, said):
+        environment = approved(folder, audience, port)
+        worker = subprocess.Popen(
+            within([CANDOR, "run", "--quiet"]), cwd=folder, env=environment, stderr=subprocess.DEVNULL
+        )
+        try:
+            begin = time.time()
+            timed([CANDOR, "campaign", "schedule", "bench", "--now", "--expect", messages, "--quiet"], folder, environment)
+            return int(said.readline().split()[1]) / 1000 - begin
+        finally:
+            worker.terminate()
+            worker.wait()

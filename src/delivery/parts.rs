@@ -28,8 +28,7 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order of the way.
-    pub const ALL: [Self; 6] =
-        [Self::Render, Self::Compare, Self::Compose, Self::Sign, Self::Send, Self::Record];
+    pub const ALL: [Self; 6] = [Self::Render, Self::Compare, Self::Compose, Self::Sign, Self::Send, Self::Record];
 
     /// Its name on screen.
     pub fn as_str(self) -> &'static str {
