@@ -33,7 +33,7 @@ pub use rows::{
     RecipientRow, RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
 };
 pub use source::{SourceReader, SourceValue, TableOrSelect};
-pub use sqlite::{Access, Store, Tx};
+pub use sqlite::{Access, CommitFault, CommitFaults, Store, Tx};
 
 /// The text of a named query of the SQLite dialect.
 macro_rules! sql {

@@ -265,9 +265,11 @@ impl Tx<'_> {
         }
         let query = sqlx::query(sql!("record")).bind(entries.list()).bind(octets).bind(attempts.list());
         let query = query.bind(states.list()).bind(back.list()).bind(gone.list()).bind(wanted.list()).bind(ids.list());
+        let fault = self.fault_before().await?;
         // The only rows are those of who has begun.
         let rows = query.fetch_all(self.conn()).await.map_err(StoreError::from);
-        self.committed(rows.and_then(|rows| Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)))
+        let begun = rows.and_then(|rows| Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?));
+        self.committed(begun, fault)
     }
 
     async fn next_seq(&mut self) -> Result<i64, StoreError> {

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::migrate::{Migrate, Migrator};
@@ -21,6 +21,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// Busy timeouts that a worker sits through: ten minutes.
 const LOCKED_TRIES: u32 = 60;
+/// How long a reader is waited for: as long as a worker sits through a locked database.
+const READER_WAIT: Duration = Duration::from_secs(10 * 60);
 /// Readers beside the one writer: the pages of a list, counts for a progress bar.
 const READERS_MAX: u32 = 3;
 /// Pages of cache a connection, in KiB: bounded, so that a million rows do not show in the program's memory.
@@ -43,7 +45,20 @@ pub struct Store {
     /// Set after a failed write or fsync: what the disk holds is then unknown, so nothing more is written (faults.md 5).
     broken: AtomicBool,
     copied_to: Option<PathBuf>,
+    faults: OnceLock<CommitFaults>,
 }
+
+/// How a commit fails where a test asks for it: every write has to be safe either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitFault {
+    /// It failed, and nothing of it is in the database.
+    NotStored,
+    /// It failed, as far as this process knows, and all of it is in the database.
+    ButStored,
+}
+
+/// Asked at every commit.
+pub type CommitFaults = Box<dyn Fn() -> Option<CommitFault> + Send + Sync>;
 
 struct Writer {
     conn: SqliteConnection,
@@ -55,6 +70,7 @@ struct Writer {
 pub struct Tx<'s> {
     writer: MutexGuard<'s, Writer>,
     broken: &'s AtomicBool,
+    faults: Option<&'s CommitFaults>,
 }
 
 impl Store {
@@ -75,9 +91,19 @@ impl Store {
         let options = options(path);
         let mut conn = options.connect().await.map_err(|error| open_error(path, error))?;
         let copied_to = migrate(path, &mut conn, access).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(READER_WAIT)
+            .connect_lazy_with(options);
         let writer = Mutex::new(Writer { conn, open: false });
-        Ok(Arc::new(Self { path: path.to_owned(), writer, readers, broken: AtomicBool::new(false), copied_to }))
+        Ok(Arc::new(Self {
+            path: path.to_owned(),
+            writer,
+            readers,
+            broken: AtomicBool::new(false),
+            copied_to,
+            faults: OnceLock::new(),
+        }))
     }
 
     /// Where the database lies.
@@ -100,7 +126,7 @@ impl Store {
             writer.open = false;
             return Err(error.into());
         }
-        Ok(Tx { writer, broken: &self.broken })
+        Ok(self.tx(writer))
     }
 
     /// The writer, with nothing left open on it and a transaction about to begin.
@@ -147,7 +173,7 @@ impl Store {
                         return Err(StoreError::Foreign("the database gave no answer to a begin".into()));
                     };
                     let (seq, still) = (seq.try_get(0)?, ids_of(&still.try_get::<String, _>(0)?)?);
-                    return Ok((Tx { writer, broken: &self.broken }, seq, still));
+                    return Ok((self.tx(writer), seq, still));
                 }
                 Err(StoreError::Locked) if left > 0 => {
                     left -= 1;
@@ -164,6 +190,21 @@ impl Store {
     /// As [`Store::begin`], after minutes.
     pub async fn wait_for_writers(&self) -> Result<(), StoreError> {
         self.begin_patiently().await?.commit().await
+    }
+
+    fn tx<'s>(&'s self, writer: MutexGuard<'s, Writer>) -> Tx<'s> {
+        Tx { writer, broken: &self.broken, faults: self.faults.get() }
+    }
+
+    /// Makes commits fail as `faults` says, from now on. Only tests ask for it.
+    pub fn fail_commits(&self, faults: CommitFaults) {
+        // A second call changes nothing.
+        drop(self.faults.set(faults));
+    }
+
+    /// Whether a question to the database is under way in this process. Only a simulated clock asks: it stands still then.
+    pub fn is_busy(&self) -> bool {
+        self.writer.try_lock().is_err() || usize::try_from(self.readers.size()).unwrap_or(0) > self.readers.num_idle()
     }
 
     /// The readers: they see the last commit.
@@ -188,12 +229,30 @@ impl Tx<'_> {
     /// # Errors
     /// [`StoreError::Full`] (nothing was changed) or [`StoreError::Io`] (this store writes no more).
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        let fault = self.fault_before().await?;
         let committed = sqlx::query(sql!("commit")).execute(&mut self.writer.conn).await;
-        self.committed(committed.map(drop).map_err(StoreError::from))
+        self.committed(committed.map(drop).map_err(StoreError::from), fault)
+    }
+
+    /// What a test wants of this commit; an error where it is not even to be tried.
+    pub(super) async fn fault_before(&mut self) -> Result<Option<CommitFault>, StoreError> {
+        let fault = self.faults.and_then(|faults| faults());
+        if fault == Some(CommitFault::NotStored) {
+            self.broken.store(true, Ordering::SeqCst);
+            drop(sqlx::query(sql!("rollback")).execute(&mut self.writer.conn).await);
+            return Err(StoreError::Io("a fault that a test asked for".into()));
+        }
+        Ok(fault)
     }
 
     /// Takes in how a commit ended.
-    pub(super) fn committed<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn committed<T>(
+        mut self,
+        result: Result<T, StoreError>,
+        fault: Option<CommitFault>,
+    ) -> Result<T, StoreError> {
+        let fails = |_| Err(StoreError::Io("a fault that a test asked for".into()));
+        let result = if fault.is_some() { result.and_then(fails) } else { result };
         match &result {
             Ok(_) => self.writer.open = false,
             Err(StoreError::Io(_)) => self.broken.store(true, Ordering::SeqCst),

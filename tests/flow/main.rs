@@ -17,4 +17,5 @@ mod rates;
 mod refusals;
 mod relays;
 mod reruns;
+mod simulation;
 mod starts;
