@@ -59,9 +59,14 @@ pub async fn run(
     })?;
     scheduler.add(bell).await?;
     scheduler.start().await?;
-    let result = worker.run(shutdown).await;
+    // As a task of its own it shares a thread with the lines that it speaks to.
+    let token = shutdown.clone();
+    let ended = tokio::spawn(async move { worker.run(&token).await }).await;
     scheduler.shutdown().await?;
-    Ok(result?)
+    match ended {
+        Ok(ended) => Ok(ended?),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// Reads every list that is due; one that cannot be read is noted and tried again at its next time.

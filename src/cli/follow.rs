@@ -17,6 +17,8 @@ use crate::views::{self, Status};
 
 /// How often the counts are read for the bar.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A look at a million rows takes its time: it may take one part in so many.
+const LOOK_SHARE: u32 = 30;
 /// The speed that is shown is that of the last so many looks.
 const SPEEDS_MAX: usize = 10;
 
@@ -46,7 +48,9 @@ impl<'a> Follow<'a> {
                     None => return Ok(()),
                 },
                 _ = looks.tick() => {
+                    let begun = instant();
                     self.look().await?;
+                    looks.reset_after(LOOK_EVERY.max((instant() - begun) * LOOK_SHARE));
                 }
             }
         }

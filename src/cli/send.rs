@@ -75,8 +75,11 @@ async fn send(app: &App, args: &SendArgs, shutdown: &Shutdown, context: &Context
     loop {
         if let Some((worker, reports)) = app.worker(Some(name), until).await? {
             let follow = Follow::new(app, context, name);
-            let (ended, shown) = tokio::join!(worker.run(shutdown), follow.worker(reports));
-            ended?;
+            // As a task of its own it shares a thread with the lines that it speaks to.
+            let token = shutdown.clone();
+            let worker = tokio::spawn(async move { worker.run(&token).await });
+            let (ended, shown) = tokio::join!(worker, follow.worker(reports));
+            ended??;
             shown?;
             return Ok(Sent::Here);
         }
