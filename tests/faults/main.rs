@@ -9,8 +9,15 @@ pub mod support;
 
 use support::house;
 
+mod bad;
+mod cases;
 mod crashes;
 mod cuts;
 mod judge;
 mod seed;
+mod servers;
 mod settings;
+mod template;
+mod tls;
+mod transactions;
+mod wire;

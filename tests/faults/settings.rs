@@ -8,17 +8,19 @@ use crate::house::House;
 
 /// What a test sets; the rest is as in interface.md.
 pub struct Settings {
-    /// After `smtp`, up to the port: `://127.0.0.1` or `s://localhost`.
-    pub host: &'static str,
-    pub port: u16,
+    pub url: String,
     pub connections: usize,
     /// Further lines of `[relays.main]`.
     pub relay: String,
     /// Lines of `[delivery]`.
     pub delivery: String,
-    /// Every time limit of `[delivery.timeouts]`, in milliseconds.
-    pub timeout_ms: u64,
+    /// Lines of `[delivery.timeouts]`.
+    pub limits: String,
 }
+
+/// Ends a test that hangs, and nothing else.
+const AMPLE: &str = "30s";
+const LIMITS: [&str; 6] = ["connect", "banner", "command", "data", "block", "end_of_data"];
 
 impl Settings {
     pub fn to(inbox: &Inbox) -> Self {
@@ -27,12 +29,11 @@ impl Settings {
 
     pub fn to_port(port: u16) -> Self {
         Self {
-            host: "://127.0.0.1",
-            port,
+            url: format!("smtp://127.0.0.1:{port}"),
             connections: 4,
             relay: String::new(),
             delivery: "retry_first = \"50ms\"\nrate = \"unlimited\"\n".to_owned(),
-            timeout_ms: 30_000,
+            limits: LIMITS.map(|name| format!("{name} = \"{AMPLE}\"\n")).concat(),
         }
     }
 
@@ -48,23 +49,31 @@ impl Settings {
         self
     }
 
+    pub fn url(self, url: String) -> Self {
+        Self { url, ..self }
+    }
+
     /// One more line of `[relays.main]`.
     pub fn relay(mut self, line: &str) -> Self {
         writeln!(self.relay, "{line}").expect("a String takes it");
         self
     }
 
-    pub fn timeout_ms(self, timeout_ms: u64) -> Self {
-        Self { timeout_ms, ..self }
+    /// One time limit, in milliseconds; none where `name` is empty.
+    pub fn limit(mut self, name: &str, ms: u64) -> Self {
+        let set = |line: &str| match line.split_once(" = ") {
+            Some((key, _)) if key == name => format!("{key} = \"{ms}ms\"\n"),
+            _ => format!("{line}\n"),
+        };
+        self.limits = self.limits.lines().map(set).collect();
+        self
     }
 
     /// The tables behind the organization's.
     pub fn text(&self) -> String {
-        let Self { host, port, connections, relay, delivery, timeout_ms } = self;
-        let limits = ["connect", "banner", "command", "data", "block", "end_of_data"];
-        let limits: String = limits.iter().map(|name| format!("{name} = \"{timeout_ms}ms\"\n")).collect();
+        let Self { url, connections, relay, delivery, limits } = self;
         format!(
-            "[relays.main]\nurl = \"smtp{host}:{port}\"\nconnections = {connections}\n{relay}\
+            "[relays.main]\nurl = \"{url}\"\nconnections = {connections}\n{relay}\
              [delivery]\n{delivery}[delivery.timeouts]\n{limits}"
         )
     }
