@@ -27,7 +27,6 @@ struct Campaign {
     /// A disk that forgets at each death what was not synced.
     disk: Option<Disk>,
     connections: usize,
-    is_scheduled: bool,
     doubts: usize,
 }
 
@@ -40,16 +39,13 @@ impl Campaign {
         let settings = Settings::to(&inbox).connections(connections);
         let house = settings.delivery(&format!("in_doubt = \"{in_doubt}\"")).house();
         house.campaign(C, &list(PEOPLE));
+        house.line("campaign schedule c --now").ends(0);
         let disk = (death == Death::PowerCut).then(|| Disk::that_forgets(&house));
-        Self { house, inbox, executioner, disk, connections, is_scheduled: false, doubts: 0 }
+        Self { house, inbox, executioner, disk, connections, doubts: 0 }
     }
 
     /// Starts the program anew and kills it there; false where it came to its end before.
     fn dies(&mut self, cut: Cut, by_run: bool) -> bool {
-        if by_run && !self.is_scheduled {
-            self.house.line("campaign schedule c --now").ends(0);
-        }
-        self.is_scheduled = true;
         let line = if by_run { "run" } else { "send c" };
         let Some(disk) = &self.disk else { return self.executioner.lets_run(self.house.start(line), cut) };
         let was_killed = self.executioner.lets_run(disk.start(&self.house, line), cut);

@@ -11,6 +11,7 @@ use support::house;
 
 mod bad;
 mod cases;
+mod controls;
 mod crashes;
 mod cuts;
 mod disk;

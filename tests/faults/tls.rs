@@ -193,7 +193,7 @@ fn a_server_that_speaks_only_old_tls_is_refused() {
     let files = authority.issue(folder.path(), Certificate::Good);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/faults/old_tls.py");
     let mut command = Command::new(python);
-    command.arg(script).arg(&files.certificate).arg(&files.key).stdout(Stdio::piped());
+    command.args(["-W", "ignore"]).arg(script).arg(&files.certificate).arg(&files.key).stdout(Stdio::piped());
     let mut server = command.spawn().expect("Python starts");
     let mut lines = BufReader::new(server.stdout.take().expect("it is piped")).lines();
     let mut line = || lines.next().expect("it goes on").expect("it is text");
