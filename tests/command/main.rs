@@ -5,9 +5,9 @@
 #[path = "../support/mod.rs"]
 pub mod support;
 
-mod hostile;
-mod house;
+use support::house;
 
+mod hostile;
 mod killed;
 mod lists;
 mod postfix;

@@ -6,6 +6,7 @@
 
 pub mod certificates;
 pub mod home;
+pub mod house;
 pub mod postfix;
 pub mod sink;
 pub mod tools;

@@ -197,7 +197,8 @@ impl Inbox {
         self.address
     }
 
-    /// All messages taken so far, in the order in which they were taken; empty where they are not kept in memory.
+    /// All messages taken so far, in the order in which they were taken, which is that of the numbers in the replies
+    /// (`queued as T000001`); empty where they are not kept in memory.
     pub fn received(&self) -> Vec<Received> {
         self.record.received()
     }

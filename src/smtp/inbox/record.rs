@@ -98,11 +98,11 @@ impl Record {
         *times - 1
     }
 
-    /// Puts a message on record.
+    /// Puts a message on record, and gives its number, from 1: its place in [`Record::received`].
     ///
     /// # Errors
     /// Where its file cannot be written; the message is then not taken.
-    pub fn take(&self, message: Received) -> io::Result<()> {
+    pub fn take(&self, message: Received) -> io::Result<u64> {
         let mut kept = self.kept();
         let number = self.counts.borrow().taken + 1;
         if let Some(folder) = &self.folder {
@@ -112,7 +112,7 @@ impl Record {
             kept.received.push(message);
         }
         self.count(|counts| counts.taken = number);
-        Ok(())
+        Ok(number)
     }
 }
 

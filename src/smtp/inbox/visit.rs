@@ -286,9 +286,9 @@ impl Visit {
         let transaction = self.transaction.take();
         let to_nobody = transaction.as_ref().is_none_or(|transaction| transaction.to.is_empty());
         let mut usual = match finished.fault {
-            Some(fault) => fault,
-            None if to_nobody => "554 5.5.1 no valid recipients",
-            None => "250 2.6.0 taken",
+            Some(fault) => fault.to_owned(),
+            None if to_nobody => "554 5.5.1 no valid recipients".to_owned(),
+            None => "250 2.6.0 taken".to_owned(),
         };
         let action = self.ask(Step::EndOfData { to }, seen_before);
         let takes = match &action {
@@ -298,7 +298,7 @@ impl Visit {
             Action::CloseAfterTaking => true,
             Action::Close | Action::Hang => false,
         };
-        let mut taken = false;
+        let mut taken = None;
         if takes {
             let message = Received {
                 from: transaction.as_ref().map(|transaction| transaction.from.clone()).unwrap_or_default(),
@@ -309,15 +309,20 @@ impl Visit {
                 connection: self.connection,
             };
             // On record before the 250 leaves, so that whoever saw the 250 finds it there.
-            taken = self.record.take(message).is_ok();
+            taken = self.record.take(message).ok();
         }
-        if !taken {
-            self.record.count(|counts| counts.refused_messages += 1);
+        match taken {
+            // A number that no other message has: who was told of it can be shown to have read the right reply.
+            Some(number) => usual = format!("250 2.6.0 taken, queued as T{number:06}"),
+            None => self.record.count(|counts| counts.refused_messages += 1),
         }
-        if takes && !taken {
-            usual = "451 4.3.0 the message could not be kept";
-        }
-        self.perform(if takes && !taken { Action::Default } else { action }, usual).await?;
+        let action = if takes && taken.is_none() {
+            usual = "451 4.3.0 the message could not be kept".to_owned();
+            Action::Default
+        } else {
+            action
+        };
+        self.perform(action, &usual).await?;
         Ok(())
     }
 

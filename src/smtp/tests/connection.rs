@@ -211,3 +211,29 @@ async fn an_answer_to_quit_changes_nothing() {
         assert_eq!(inbox.stop().await.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn an_inbox_answers_a_dot_and_the_envelope_behind_it_in_one_piece() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let inbox = inbox(InboxOptions::default()).await;
+    let mut stream = tokio::net::TcpStream::connect(inbox.address()).await.unwrap();
+    let envelope = "MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n";
+    let mut heard = String::new();
+    let mut read = vec![0; 4_096];
+    for (said, last) in [
+        ("", "220 "),
+        ("EHLO client.example\r\n", "250 "),
+        (envelope, "354 "),
+        (&format!("one\r\n.\r\n{envelope}"), "354 "),
+        ("two\r\n.\r\nQUIT\r\n", "221 "),
+    ] {
+        stream.write_all(said.as_bytes()).await.unwrap();
+        // One read: what a group of commands is answered with leaves in one write.
+        let octets = stream.read(&mut read).await.unwrap();
+        heard = String::from_utf8(read[..octets].to_vec()).unwrap();
+        assert!(heard.lines().last().is_some_and(|line| line.starts_with(last)), "{said:?}: {heard:?}");
+    }
+    assert!(heard.starts_with("250 2.6.0 taken, queued as T000002\r\n"), "{heard:?}");
+    let received = inbox.stop().await;
+    assert_eq!([&received[0].bytes[..], &received[1].bytes[..]], [&b"one\r\n"[..], b"two\r\n"]);
+}

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use candor::smtp::inbox::{Inbox, InboxOptions, Received, Script};
 use serde_json::Value;
 use tempfile::tempfile;
 
-use crate::support::{TempHome, wait_for};
+use super::{TempHome, wait_for};
 
 /// Whatever is tested here ends within this, on a machine that compiles meanwhile.
 pub const AT_MOST: Duration = Duration::from_secs(40);
@@ -102,11 +103,33 @@ impl House {
 
     /// Starts a command and leaves it running; `Background` ends it when dropped.
     pub fn start(&self, line: &str) -> Background {
-        let mut command: Command = self.home.process();
-        let (out, err) = (tempfile().expect("it can be made"), tempfile().expect("it can be made"));
-        let twin = |file: &File| Stdio::from(file.try_clone().expect("a file can be shared"));
-        command.args(line.split(' ')).stdin(Stdio::null()).stdout(twin(&out)).stderr(twin(&err));
-        Background { child: Some(command.spawn().expect("the program starts")), out, err }
+        let mut command = self.home.process();
+        command.args(line.split(' '));
+        Background::start(command)
+    }
+
+    /// The program run by another one, such as `faketime`, with `line` as its arguments, to its end.
+    pub fn run_under(&self, wrapper: &[&str], line: &str) -> Ran {
+        let output = assert_cmd::Command::from_std(self.under(wrapper, line)).timeout(AT_MOST).output();
+        output.expect("the wrapper starts").into()
+    }
+
+    /// As [`House::run_under`], left running.
+    pub fn start_under(&self, wrapper: &[&str], line: &str) -> Background {
+        Background::start(self.under(wrapper, line))
+    }
+
+    fn under(&self, wrapper: &[&str], line: &str) -> Command {
+        let inner = self.home.process();
+        let mut command = Command::new(wrapper[0]);
+        for (name, value) in inner.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.args(&wrapper[1..]).arg(inner.get_program()).args(line.split(' ')).current_dir(self.home.path());
+        command
     }
 
     pub fn create(&self, name: &str) {
@@ -177,9 +200,33 @@ pub fn relay(port: u16, delivery: &str) -> String {
 
 /// A program that runs beside the test.
 pub struct Background {
-    child: Option<Child>,
+    child: Killer,
     out: File,
     err: File,
+}
+
+/// Ends a program from wherever the moment for it is seen.
+#[derive(Clone)]
+pub struct Killer(Arc<Mutex<Child>>);
+
+impl Killer {
+    fn child(&self) -> MutexGuard<'_, Child> {
+        // A child has no state of ours that could be half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// kill -9: no handler runs. It is dead when this returns; nothing happens where it was already.
+    pub fn kill(&self) {
+        let mut child = self.child();
+        // Fails only where it has ended already.
+        let _ = child.kill();
+        child.wait().expect("it is our child");
+    }
+
+    /// Whether it lives.
+    pub fn is_running(&self) -> bool {
+        self.child().try_wait().expect("it is our child").is_none()
+    }
 }
 
 fn text(file: &File) -> String {
@@ -189,22 +236,34 @@ fn text(file: &File) -> String {
 }
 
 impl Background {
-    fn child(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it is there until it is taken")
+    fn start(mut command: Command) -> Self {
+        let (out, err) = (tempfile().expect("it can be made"), tempfile().expect("it can be made"));
+        let twin = |file: &File| Stdio::from(file.try_clone().expect("a file can be shared"));
+        command.stdin(Stdio::null()).stdout(twin(&out)).stderr(twin(&err));
+        let child = command.spawn().expect("the program starts");
+        Self { child: Killer(Arc::new(Mutex::new(child))), out, err }
+    }
+
+    /// What can end it from another thread.
+    pub fn killer(&self) -> Killer {
+        self.child.clone()
     }
 
     /// kill -9: no handler runs.
-    pub fn kill(mut self) {
-        self.child().kill().expect("it is our child");
-        self.child().wait().expect("it is our child");
-        self.child = None;
+    pub fn kill(self) {
+        self.child.kill();
     }
 
     /// Sends a signal by name.
     pub fn signal(&mut self, name: &str) {
-        let id = self.child().id().to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().expect("kill is there");
         assert!(sent.success());
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.child().id()
     }
 
     /// Waits until stderr has these words.
@@ -214,26 +273,22 @@ impl Background {
     }
 
     pub fn is_running(&mut self) -> bool {
-        self.child().try_wait().expect("it is our child").is_none()
+        self.child.is_running()
     }
 
     /// Waits for the end.
     #[track_caller]
     pub fn ended(mut self) -> Ran {
         let ended = wait_for(AT_MOST, || !self.is_running());
-        assert!(ended, "it does not end");
-        let code = self.child().wait().expect("it is our child").code();
+        assert!(ended, "it does not end; stderr:\n{}", text(&self.err));
+        let code = self.child.child().wait().expect("it is our child").code();
         Ran { code, out: text(&self.out), err: text(&self.err) }
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // Both fail only where it has ended already.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.child.kill();
     }
 }
 
