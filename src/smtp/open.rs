@@ -167,8 +167,9 @@ async fn sign_in(connection: &mut Connection, credentials: &Credentials) -> Resu
             334 => match exchange.respond() {
                 Some(response) => connection.command(&Command::AuthResponse(&response))?,
                 None => {
+                    // The secret has been given: as often as after a 535, and no more often, may it be given again.
                     let detail = "the server asks for more than the sign-in has";
-                    return Err(SmtpError::new(Phase::Auth, ErrorKind::Protocol, detail));
+                    return Err(SmtpError::new(Phase::Auth, ErrorKind::AuthRefused, detail));
                 }
             },
             SERVICE_CLOSING => return Err(SmtpError::refused(Phase::Auth, reply)),

@@ -152,7 +152,7 @@ async fn login_is_spoken_where_plain_is_not_offered() {
 #[tokio::test]
 async fn endless_questions_and_other_refusals_end_the_sign_in() {
     for (reply, kind, code) in [
-        ("334 ", ErrorKind::Protocol, None),
+        ("334 ", ErrorKind::AuthRefused, None),
         ("454 4.7.0 later", ErrorKind::AuthRefused, Some(454)),
         ("535 5.7.8 no", ErrorKind::AuthRefused, Some(535)),
         ("250 ok", ErrorKind::Protocol, None),
