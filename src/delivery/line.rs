@@ -5,7 +5,9 @@
 //! ([`Word::Leave`]), and never after its campaign's gate was shut: then the connection is closed without the final dot.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::sync::mpsc;
 
@@ -19,7 +21,7 @@ use super::worker::Event;
 use crate::clock::{Clock, instant};
 use crate::config::ReturnPath;
 use crate::domain::outcome::{Phase, SendFailure};
-use crate::smtp::{Connection, Envelope, EnvelopeAnswer, SmtpError};
+use crate::smtp::{Connection, Envelope, EnvelopeAnswer, ErrorKind, SmtpError};
 use crate::store::Begin;
 
 /// What every line of a worker is told.
@@ -282,16 +284,47 @@ impl Open {
             Err(error) if error.end_of_data_sent => record.in_doubt(error),
             Err(error) => record.broken_off(error),
         };
-        self.finish(message, carried);
-        let answer = match reply {
-            Ok(_) if next.is_some() => connection.next_answer().await,
-            Ok(_) => return None,
-            Err(error) => Err(error),
+        let (Some(next), Some(envelope)) = (next, envelope) else {
+            self.finish(message, carried);
+            return self.end_with(reply.err());
         };
-        match (next, envelope) {
-            (Some(next), Some(envelope)) => self.answered(connection, next, &envelope, answer),
-            _ => self.end_with(answer.err()),
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.finish(message, carried);
+                return self.answered(connection, next, &envelope, Err(error));
+            }
+        };
+        // A reply of several lines may have swallowed the one behind it; then those that follow are out of step.
+        let is_certain = !reply.text.contains('\n');
+        let mut held = Some((message, carried));
+        if is_certain && let Some((message, carried)) = held.take() {
+            self.finish(message, carried);
         }
+        let answer = self.answer_to_next(connection).await;
+        if let Some((message, carried)) = held {
+            let carried = match &answer {
+                Err(error) if error.kind == ErrorKind::Protocol => {
+                    message.record(&self.line.relay.name, self.tls.as_deref(), true).in_doubt(error)
+                }
+                _ => carried,
+            };
+            self.finish(message, carried);
+        }
+        self.answered(connection, next, &envelope, answer)
+    }
+
+    /// The answer to an envelope that left behind a body. If it is not there at once, what is done is told first: an
+    /// acceptance does not wait for what a slow server says about somebody else.
+    async fn answer_to_next(&mut self, connection: &mut Connection) -> Result<EnvelopeAnswer, SmtpError> {
+        let mut answer = std::pin::pin!(connection.next_answer());
+        if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+            return answer;
+        }
+        if !self.done.is_empty() {
+            self.turn(None).await;
+        }
+        answer.await
     }
 
     /// The envelope of the next message, if it may leave behind the body at hand.

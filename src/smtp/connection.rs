@@ -153,6 +153,10 @@ impl Connection {
             // The connection stays busy, and so unusable; what was refused before is known all the same.
             Err(_) => Ok(verdict.into_answer()),
             Ok(()) => {
+                if !verdict.is_refused() {
+                    // More came than was owed: whose the 354 was, nobody can tell.
+                    self.session.next_answer().map_err(|failure| SmtpError::session(Phase::Data, failure))?;
+                }
                 if !verdict.is_refused() || self.clean_up(verdict.aftermath()).await {
                     self.busy = false;
                 }

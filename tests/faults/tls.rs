@@ -163,7 +163,7 @@ fn a_server_with_bad_tls_gets_no_secret_and_no_message_and_plain_words_say_why()
         cases.extend([
             make("closes in the handshake", step(Phase::Handshake, Action::Close), "set aside"),
             make("hangs in the handshake", step(Phase::Handshake, Action::Hang), "handshake"),
-            make("no TLS", step(Phase::Handshake, Action::Raw(b"220 what is TLS?\r\n".to_vec())), "not TLS"),
+            make("no TLS", step(Phase::Handshake, Action::Raw(b"220 what is TLS?\r\n".to_vec())), "TLS"),
             make("expired", certificate(Certificate::Expired, true), "expired"),
             make("other name", certificate(Certificate::OtherName, true), "another name"),
             make("unknown authority", certificate(Certificate::Good, false), "not trusted"),
