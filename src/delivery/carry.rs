@@ -17,7 +17,7 @@ use crate::domain::address::Mailbox;
 use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
 use crate::ledger::commitment;
 use crate::ledger::entry::Draft;
-use crate::notice::{Stamp, compose, recipient_line};
+use crate::notice::{Stamp, recipient_line};
 use crate::smtp::{Connection, Dsn, Envelope, EnvelopeAnswer, ErrorKind, SmtpError, WireBody};
 
 /// Whether a body may leave: the attempt's row, or `None`.
@@ -146,7 +146,8 @@ pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Re
     let rendered = job.approved.notice().render(&job.customer);
     // Whoever was approved could be rendered, and has a commitment: without either, something was changed since.
     let Ok(rendered) = rendered else { return Err(Carried::Differs { attempt_id: None }) };
-    let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
+    let to = recipient_line(&job.customer);
+    let parts = rendered.parts_for_commitment(&to);
     if job.expected != Some(commitment::rendered(&job.customer.key, parts)) {
         return Err(Carried::Differs { attempt_id: None });
     }
@@ -157,7 +158,10 @@ pub fn prepare(job: &Job, begun_at: i64, return_path: Option<&ReturnPath>) -> Re
         attempt: u32::try_from(job.attempt()).unwrap_or(u32::MAX),
         extra_headers: Vec::new(),
     };
-    let message = compose(&rendered, &job.customer, job.approved.organization(), &stamp)
+    let message = job
+        .approved
+        .composer()
+        .compose(&rendered, &job.customer, &stamp)
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let body = WireBody::new(&message).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let content = crypto::sha256(&[&message]);

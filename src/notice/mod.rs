@@ -8,6 +8,7 @@ mod bind;
 mod body_text;
 mod check;
 mod compiled;
+mod composer;
 mod error;
 mod folder;
 mod header;
@@ -25,8 +26,10 @@ mod preview;
 mod reference_code;
 mod rendered;
 mod rules;
+mod skeleton;
 mod template_set;
 mod text_part;
+mod transfer;
 mod values;
 
 #[cfg(test)]
@@ -36,8 +39,9 @@ mod tests;
 
 pub use check::{Finding, RuleResult, check_recipient, check_rules};
 pub use compiled::Notice;
+pub use composer::Composer;
 pub use error::{NoticeError, RenderError};
-pub use message::{MessageError, Stamp, compose, message_id, recipient_line};
+pub use message::{MessageError, Stamp, message_id, recipient_line};
 pub use parties::{Customer, Organization};
 pub use preview::{PreviewFormat, preview, preview_html, preview_text};
 pub use reference_code::{parse_reference_code, reference_code};
