@@ -21,6 +21,7 @@ use crate::config::{Database, Settings};
 use crate::delivery::{NamedRelay, RelayError, Report, Until, Worker, WorkerError, WorkerOptions};
 use crate::ledger::entry::{Actor, By};
 use crate::ledger::key::{KeyError, LedgerKey};
+use crate::notice::{DkimError, Signers};
 use crate::smtp::Dial;
 use crate::store::{Store, StoreError, WorkerLock};
 
@@ -57,6 +58,9 @@ pub enum AppError {
     /// The worker.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// A key for DKIM.
+    #[error(transparent)]
+    Dkim(#[from] DkimError),
     /// What is in the key file.
     #[error("the signing key {0}: {1}")]
     Key(PathBuf, KeyError),
@@ -133,6 +137,14 @@ impl App {
         let relays = self.settings.relays.iter();
         let named = relays.map(|relay| NamedRelay::new(relay, &self.settings.delivery.timeouts, &hello));
         Ok(named.collect::<Result<_, RelayError>>()?)
+    }
+
+    /// The keys of `delivery.dkim`, read now.
+    ///
+    /// # Errors
+    /// [`AppError::Dkim`] for a key that cannot be used: nothing may leave unsigned that was to be signed.
+    pub fn signers(&self) -> Result<Signers, AppError> {
+        Ok(Signers::load(&self.settings.delivery.dkim)?)
     }
 
     /// A worker for one campaign or all; `None` while another one lives on this database.

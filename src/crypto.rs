@@ -1,6 +1,7 @@
 //! Digests, HMAC, signatures and random keys: the one room that touches aws-lc-rs, besides TLS in smtp.
 
-use aws_lc_rs::{digest, hmac, rand as random, signature};
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::{digest, hmac, rand as random, rsa, signature};
 
 /// Octets of a SHA-256 digest and of every key made here.
 pub const KEY_OCTETS: usize = 32;
@@ -69,6 +70,11 @@ impl SigningKey {
         signature::Ed25519KeyPair::from_seed_unchecked(seed).ok().map(Self)
     }
 
+    /// The key pair in an unencrypted PKCS #8 document (RFC 8410); `None` if there is none in it.
+    pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Self)
+    }
+
     /// The 32 bytes of the public key.
     pub fn public_key(&self) -> Vec<u8> {
         signature::KeyPair::public_key(&self.0).as_ref().to_vec()
@@ -77,6 +83,58 @@ impl SigningKey {
     /// The 64 bytes of a signature over `message`.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.0.sign(message).as_ref().to_vec()
+    }
+}
+
+/// An RSA key pair that signs by RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 §8.2).
+pub struct RsaKey(rsa::KeyPair);
+
+/// Why there is no RSA key pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RsaProblem {
+    /// Under 2048 bits.
+    TooShort,
+    /// No RSA key, or a damaged one.
+    Form,
+}
+
+impl RsaKey {
+    /// The key pair in an unencrypted PKCS #8 document (RFC 5208).
+    ///
+    /// # Errors
+    /// [`RsaProblem`].
+    pub fn from_pkcs8(der: &[u8]) -> Result<Self, RsaProblem> {
+        Self::checked(rsa::KeyPair::from_pkcs8(der))
+    }
+
+    /// The key pair in an `RSAPrivateKey` structure (RFC 8017 §A.1.2).
+    ///
+    /// # Errors
+    /// [`RsaProblem`].
+    pub fn from_pkcs1(der: &[u8]) -> Result<Self, RsaProblem> {
+        Self::checked(rsa::KeyPair::from_der(der))
+    }
+
+    fn checked(pair: Result<rsa::KeyPair, aws_lc_rs::error::KeyRejected>) -> Result<Self, RsaProblem> {
+        let is_too_short = |error: aws_lc_rs::error::KeyRejected| match error.to_string().as_str() {
+            "TooSmall" => RsaProblem::TooShort,
+            _ => RsaProblem::Form,
+        };
+        pair.map(Self).map_err(is_too_short)
+    }
+
+    /// The public key as a `SubjectPublicKeyInfo` structure (RFC 5280 §4.1.2.7); `None` only where memory is out.
+    pub fn public_key(&self) -> Option<Vec<u8>> {
+        let key = signature::KeyPair::public_key(&self.0).as_der().ok()?;
+        Some(key.as_ref().to_vec())
+    }
+
+    /// The signature over `message`, as long as the modulus; `None` only where memory is out.
+    pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        let (padding, random) = (&signature::RSA_PKCS1_SHA256, random::SystemRandom::new());
+        self.0.sign(padding, &random, message, &mut signature).ok()?;
+        Some(signature)
     }
 }
 

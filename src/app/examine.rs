@@ -8,6 +8,7 @@ use super::{Access, AppError, OTHERS, read_key};
 use crate::config::{Database, Relay, RelayKind, Settings};
 use crate::delivery::{NamedRelay, probe};
 use crate::ledger::key::KeyError;
+use crate::notice::{Signer, Signers};
 use crate::store::Store;
 
 /// A relay that has not answered by then would not do for a campaign either; RFC 5321's own limits are minutes for each
@@ -44,6 +45,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
         Finding::new("signing key", key(settings)),
         Finding::new("database", database(settings).await),
     ];
+    findings.extend(signing(settings));
     if settings.relays.is_empty() {
         let words = "none: add [relays.main] with a url; until then nothing is ever sent";
         findings.push(Finding::new("relay", Err(words.to_owned())));
@@ -90,6 +92,19 @@ fn key(settings: &Settings) -> Result<String, String> {
         return Err(format!("{}: {error}", path.display()));
     }
     Ok(format!("{}: {}", path.display(), key.verifier_line()))
+}
+
+/// Each key for DKIM with the record that has to stand in DNS, or the first that cannot be used.
+fn signing(settings: &Settings) -> Vec<Finding> {
+    let signers = match Signers::load(&settings.delivery.dkim) {
+        Ok(signers) => signers,
+        Err(error) => return vec![Finding::new("DKIM", Err(error.to_string()))],
+    };
+    let found = |signer: &Signer| {
+        let words = format!("signs; DNS needs {} TXT \"{}\"", signer.record_name(), signer.record());
+        Finding::new(format!("DKIM {}", signer.selector()), Ok(words))
+    };
+    signers.iter().map(found).collect()
 }
 
 async fn database(settings: &Settings) -> Result<String, String> {
@@ -150,6 +165,24 @@ mod tests {
         let text = format!("[relays.a]\nurl = \"smtp://{closed}\"\n[relays.b]\nurl = \"folder:out\"\n");
         let findings = examine(&settings(&text, folder.path())).await;
         assert!(!is_ok(&findings, "relay a") && is_ok(&findings, "relay b"), "{findings:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_for_dkim_is_shown_with_its_record_and_one_that_cannot_be_used_is_wrong() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let text = "delivery.dkim = { domain = 'example.com', selector = 's1', key_file = 'dkim.key' }";
+        let settings = settings(text, folder.path());
+        assert!(!is_ok(&examine(&settings).await, "DKIM"));
+        let file = folder.path().join("dkim.key");
+        std::fs::write(&file, "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=\n").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let findings = examine(&settings).await;
+        let found = findings.iter().find(|finding| finding.what == "DKIM s1").unwrap();
+        // The public key of RFC 8463 §A.2.
+        let record =
+            "s1._domainkey.example.com TXT \"v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"";
+        assert!(found.is_ok && found.words.contains(record), "{found:?}");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::crypto::Hash;
 use crate::domain::incident::Incident;
 use crate::domain::rate::Rate;
 use crate::domain::when::Window;
-use crate::notice::{Notice, Organization, TemplateSet};
+use crate::notice::{Composer, Notice, Organization, TemplateSet};
 use crate::store::{BatchRow, CampaignRow, Store};
 
 /// A campaign with the words that were approved for it.
@@ -19,6 +19,7 @@ use crate::store::{BatchRow, CampaignRow, Store};
 pub struct Approved {
     row: CampaignRow,
     notice: Arc<Notice>,
+    composer: Arc<Composer>,
     organization: Arc<Organization>,
     notice_hash: Hash,
     rate: Rate,
@@ -35,6 +36,11 @@ impl Approved {
     /// The compiled notice.
     pub fn notice(&self) -> &Arc<Notice> {
         &self.notice
+    }
+
+    /// What writes the messages of its copies.
+    pub fn composer(&self) -> &Arc<Composer> {
+        &self.composer
     }
 
     /// Who writes.
@@ -83,11 +89,21 @@ pub async fn load(store: &Store, settings: &Settings, row: CampaignRow) -> Resul
     let batches = store.batches(row.id).await?;
     let organization = organization(settings)?;
     let notice = compile(&row, &organization, frozen.notice_date, &batches)?;
+    let composer = Composer::new(&notice, &organization);
+    let composer = composer.map_err(|error| ApprovalError::Settings(error.to_string()))?;
     let plan = Plan::from_json(&row.settings)?;
     let rate = frozen.settings.rate().min(plan.rate(settings));
     let relays = plan.relay_names(settings);
-    let organization = Arc::new(organization);
-    Ok(Approved { row, notice: Arc::new(notice), organization, notice_hash: frozen.notice_hash, rate, plan, relays })
+    Ok(Approved {
+        row,
+        notice: Arc::new(notice),
+        composer: Arc::new(composer),
+        organization: Arc::new(organization),
+        notice_hash: frozen.notice_hash,
+        rate,
+        plan,
+        relays,
+    })
 }
 
 /// The organisation as templates and headers see it.

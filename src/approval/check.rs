@@ -279,8 +279,8 @@ impl Found {
                         self.broken.entry((rule, rendered.locale.clone())).or_insert((0, customer.reference.clone()));
                     of.0 += 1;
                 }
-                let parts = rendered.parts_for_commitment(&recipient_line(&customer));
-                let hash = commitment::rendered(&customer.key, parts);
+                let to = recipient_line(&customer);
+                let hash = commitment::rendered(&customer.key, rendered.parts_for_commitment(&to));
                 let samples = self.samples.entry(rendered.locale.clone()).or_default();
                 if samples.len() < SAMPLES_MAX {
                     samples.push((customer, rendered));

@@ -54,7 +54,7 @@ pub async fn preview(
         attempt: u32::try_from(row.attempts + 1).unwrap_or(u32::MAX),
         extra_headers: Vec::new(),
     };
-    show(format, &rendered, &customer, &organization, &stamp).map_err(|error| fail(error.to_string()))
+    show(format, &notice, &rendered, &customer, &organization, &stamp).map_err(|error| fail(error.to_string()))
 }
 
 fn customer_of(row: &RecipientRow) -> Result<crate::notice::Customer, ApprovalError> {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::error::ConfigError;
+use super::secret::read_private;
 use super::section::Section;
 use crate::domain::address::ascii_domain;
 use crate::domain::rate::Rate;
@@ -167,6 +170,14 @@ fn domain_rates(section: &Section<'_>) -> Result<BTreeMap<String, Rate>, ConfigE
 }
 
 impl Dkim {
+    /// The text of `key_file`, read now.
+    ///
+    /// # Errors
+    /// [`ConfigError::SecretFile`] if the file cannot be read or others can read it.
+    pub fn key(&self) -> Result<SecretString, ConfigError> {
+        read_private("delivery.dkim.key_file", &self.key_file)
+    }
+
     fn read(section: &Section<'_>) -> Result<Self, ConfigError> {
         let domain = |text: &str| ascii_domain(text).map_err(|error| error.to_string());
         let selector = |text: &str| {

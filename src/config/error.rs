@@ -88,12 +88,6 @@ pub enum ConfigError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// `delivery.dkim` is set.
-    #[error(
-        "delivery.dkim is set, but this version of candor does not sign: mail would go out unsigned. Remove \
-         delivery.dkim and let the relay sign"
-    )]
-    DkimUnsupported,
     /// `database` is on PostgreSQL.
     #[error(
         "database is a postgres:// URL, but this version of candor keeps campaigns in SQLite only: write database = \

@@ -29,8 +29,8 @@ pub struct LoadOptions<E> {
 }
 
 impl Settings {
-    /// Reads and checks file and environment, and refuses what this version would have to ignore at somebody's cost:
-    /// `delivery.dkim` (mail would go unsigned) and a PostgreSQL database.
+    /// Reads and checks file and environment, and refuses what this version would have to ignore at somebody's cost: a
+    /// PostgreSQL database.
     ///
     /// # Errors
     /// [`ConfigError`]: exit code 2.
@@ -74,11 +74,8 @@ impl Settings {
     /// Refuses settings that this version reads but cannot follow without harm.
     ///
     /// # Errors
-    /// [`ConfigError::DkimUnsupported`], [`ConfigError::PostgresUnsupported`].
+    /// [`ConfigError::PostgresUnsupported`].
     pub fn refuse_unsupported(&self) -> Result<(), ConfigError> {
-        if !self.delivery.dkim.is_empty() {
-            return Err(ConfigError::DkimUnsupported);
-        }
         match self.database {
             Database::Postgres(_) => Err(ConfigError::PostgresUnsupported),
             Database::Sqlite(_) => Ok(()),

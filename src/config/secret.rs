@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::error::ConfigError;
 
@@ -19,7 +19,30 @@ const OTHERS: u32 = 0o077;
 /// # Errors
 /// [`ConfigError::SecretFile`] if it cannot be read, others may read it, or it is not one line of text.
 pub(super) fn read_secret(key: &str, path: &Path) -> Result<SecretString, ConfigError> {
-    let refuse = |problem: String| ConfigError::SecretFile { key: key.to_owned(), path: path.to_path_buf(), problem };
+    let refuse = |problem: &str| refused(key, path, problem.to_owned());
+    let text = read_private(key, path)?;
+    let text = text.expose_secret();
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(refuse("is empty: write the password into it"));
+    }
+    if line.contains(char::is_control) {
+        return Err(refuse("holds more than one line of text: write the password alone into it"));
+    }
+    Ok(line.to_owned().into())
+}
+
+fn refused(key: &str, path: &Path, problem: String) -> ConfigError {
+    ConfigError::SecretFile { key: key.to_owned(), path: path.to_path_buf(), problem }
+}
+
+/// All text of a file that its owner alone may read. `key` is the setting that names the file.
+///
+/// # Errors
+/// [`ConfigError::SecretFile`] if it cannot be read, or others may read it.
+pub(super) fn read_private(key: &str, path: &Path) -> Result<SecretString, ConfigError> {
+    let refuse = |problem: String| refused(key, path, problem);
     let unreadable = |error: std::io::Error| refuse(format!("cannot be read: {error}"));
     // The permissions of what was opened, so that nobody can put another file there in between.
     let file = File::open(path).map_err(unreadable)?;
@@ -30,24 +53,14 @@ pub(super) fn read_secret(key: &str, path: &Path) -> Result<SecretString, Config
     let mut text = String::new();
     file.take(SECRET_OCTETS_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 > SECRET_OCTETS_MAX {
-        return Err(refuse("is longer than any password: write the password alone into it".into()));
+        return Err(refuse("is longer than any password or key: write that alone into it".into()));
     }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    if line.is_empty() {
-        return Err(refuse("is empty: write the password into it".into()));
-    }
-    if line.contains(char::is_control) {
-        return Err(refuse("holds more than one line of text: write the password alone into it".into()));
-    }
-    Ok(line.to_owned().into())
+    Ok(text.into())
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
-
-    use secrecy::ExposeSecret;
 
     use super::*;
 

@@ -16,7 +16,7 @@ use crate::domain::address::Mailbox;
 use crate::domain::outcome::{FailureClass, Phase, Reply, SendFailure};
 use crate::ledger::commitment;
 use crate::ledger::entry::Draft;
-use crate::notice::{Stamp, compose, recipient_line};
+use crate::notice::{Stamp, recipient_line};
 use crate::smtp::{Capabilities, Dsn, Envelope, ErrorKind, SmtpError, WireBody};
 use crate::store::Begin;
 
@@ -135,7 +135,8 @@ fn prepare(job: &Job, begun_at: i64, options: &LineOptions) -> Result<Composed, 
     // Whoever was approved could be rendered, and has a commitment: without either, something was changed since.
     let Ok(rendered) = rendered else { return Err(Carried::Differs) };
     let begun = parts_of.add(Part::Render, begun);
-    let parts = rendered.parts_for_commitment(&recipient_line(&job.customer));
+    let to = recipient_line(&job.customer);
+    let parts = rendered.parts_for_commitment(&to);
     if job.expected != Some(commitment::rendered(&job.customer.key, parts)) {
         return Err(Carried::Differs);
     }
@@ -147,7 +148,10 @@ fn prepare(job: &Job, begun_at: i64, options: &LineOptions) -> Result<Composed, 
         attempt: u32::try_from(job.attempt()).unwrap_or(u32::MAX),
         extra_headers: Vec::new(),
     };
-    let message = compose(&rendered, &job.customer, job.approved.organization(), &stamp)
+    let message = job
+        .approved
+        .composer()
+        .compose(&rendered, &job.customer, &stamp)
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let body = WireBody::new(&message).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let content = crypto::sha256(&[&message]);

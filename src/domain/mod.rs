@@ -9,6 +9,7 @@ pub(crate) mod closed_set;
 pub mod event;
 pub mod ids;
 pub mod incident;
+pub mod octets;
 pub mod outcome;
 pub mod rate;
 pub mod recipient;

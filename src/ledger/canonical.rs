@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::octets;
+
 /// The largest integer that every JSON reader keeps exactly (RFC 8785 §3.2.2.3, RFC 7493 §2.2).
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 
@@ -89,25 +91,17 @@ fn write_members<'v>(
     Ok(())
 }
 
-/// The octets that a string cannot hold as they are.
-const NEEDS_ESCAPE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut octet = 0;
-    while octet < 0x20 {
-        table[octet] = true;
-        octet += 1;
-    }
-    table[b'"' as usize] = true;
-    table[b'\\' as usize] = true;
-    table
-};
+/// Whether a string cannot hold an octet as it is.
+fn needs_escape(octet: u8) -> bool {
+    octet < b' ' || octet == b'"' || octet == b'\\'
+}
 
 /// RFC 8785 §3.2.2.2: only what must be escaped is, in its shortest form.
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut plain_from = 0;
-    while let Some(found) = bytes[plain_from..].iter().position(|&byte| NEEDS_ESCAPE[usize::from(byte)]) {
+    while let Some(found) = octets::find(&bytes[plain_from..], needs_escape) {
         let index = plain_from + found;
         let byte = bytes[index];
         let escape: &[u8] = match byte {

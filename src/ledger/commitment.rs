@@ -35,12 +35,50 @@ pub fn row(key: &Hash, values: &Map<String, Value>) -> Hash {
     of(key, &json!({"type": "candor/row/1", "values": values}))
 }
 
-/// `candor/rendered/1`: what `check` rendered for this recipient. `parts` has `to`, `subject`, `text`, `html` and
-/// `attachments` (hex hashes); it has to be an object.
-pub fn rendered(key: &Hash, mut parts: Value) -> Hash {
-    parts["type"] = "candor/rendered/1".into();
-    of(key, &parts)
+/// What a person will read, as an approval commits to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered<'a> {
+    /// SHA-256 of each attachment, in their order.
+    pub attachments: Vec<Hash>,
+    /// The HTML part.
+    pub html: &'a str,
+    /// The subject.
+    pub subject: &'a str,
+    /// The text part.
+    pub text: &'a str,
+    /// Name and address, as the message's To says them.
+    pub to: &'a str,
 }
+
+/// `candor/rendered/1`: what `check` rendered for this recipient.
+///
+/// It is made for everybody at the check and again before each message leaves, so the canonical form is written at once.
+pub fn rendered(key: &Hash, parts: Rendered<'_>) -> Hash {
+    let texts = [("html", parts.html), ("subject", parts.subject), ("text", parts.text), ("to", parts.to)];
+    let octets: usize = texts.iter().map(|(_, text)| text.len()).sum();
+    let mut form = Vec::with_capacity(octets + octets / ESCAPES_SHARE + ROOM_FOR_NAMES_OCTETS);
+    // RFC 8785 §3.2.3: the names in alphabetical order.
+    form.extend_from_slice(b"{\"attachments\":[");
+    for (index, hash) in parts.attachments.iter().enumerate() {
+        form.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+        form.extend_from_slice(hex::encode(hash).as_bytes());
+        form.push(b'"');
+    }
+    form.push(b']');
+    for (name, text) in texts.into_iter().chain([("type", "candor/rendered/1")]) {
+        form.push(b',');
+        canonical::write_string(name, &mut form);
+        form.push(b':');
+        canonical::write_string(text, &mut form);
+    }
+    form.push(b'}');
+    hmac_sha256(key, &form)
+}
+
+/// One octet in so many of a letter needs a second one as its escape: line ends and quotation marks.
+const ESCAPES_SHARE: usize = 8;
+/// Room for the names and some attachments.
+const ROOM_FOR_NAMES_OCTETS: usize = 512;
 
 /// `candor/sealed/1`: what an attempt's entry stands for.
 pub fn sealed(key: &Hash, sealed: &Sealed<'_>) -> Hash {
@@ -81,6 +119,20 @@ mod tests {
         };
         let form = br#"{"address":"a@example.org","content":null,"message_id":"m@example.org","queue_id":"Q1","ref":"C-1","reply":"ok","type":"candor/sealed/1"}"#;
         assert_eq!(sealed(&key, &sealed_as), hmac_sha256(&key, form));
+    }
+
+    #[test]
+    fn what_was_rendered_is_committed_to_in_the_canonical_form_of_an_object() {
+        let key = [7; 32];
+        let hostile = "a\n\"b\\\u{0}\t\u{1f}é\u{2028}\u{7f}\r\n王\u{1f600} ".repeat(9);
+        for attachments in [vec![], vec![[1; 32]], vec![[1; 32], [0xab; 32]]] {
+            let hashes: Vec<String> = attachments.iter().map(hex::encode).collect();
+            let value = json!({
+                "type": "candor/rendered/1", "attachments": hashes, "html": hostile, "subject": "s\u{8}", "text": "", "to": "A <a@b>",
+            });
+            let parts = Rendered { attachments, html: &hostile, subject: "s\u{8}", text: "", to: "A <a@b>" };
+            assert_eq!(rendered(&key, parts), of(&key, &value));
+        }
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! Decides what becomes of a bare CR, a NUL or a line separator that came with a customer's row (faults.md 23, 25).
 //! Never touches headers: those are one line and folded by `domain::text`.
 
-/// Octets looked at in one step of the quick scan.
-const CHUNK_OCTETS: usize = 32;
+use crate::domain::octets;
 
 /// Makes every line break (CRLF, CR, LF, NEL, U+2028, U+2029) one LF and every other control character but the tab a space.
 ///
@@ -31,29 +30,22 @@ pub(super) fn clean(text: String) -> String {
 }
 
 /// Whether nothing in it needs to change. Each recipient's whole letter passes here, so it goes by octets.
-fn is_clean(octets: &[u8]) -> bool {
-    let ordinary =
-        |octet: &u8| matches!(octet, b' '..=b'~' | b'\n' | b'\t' | 0x80..=0xff) && !matches!(octet, 0xc2 | 0xe2);
-    let mut at = 0;
-    while at < octets.len() {
-        let end = (at + CHUNK_OCTETS).min(octets.len());
-        if octets[at..end].iter().all(ordinary) {
-            at = end;
-            continue;
+fn is_clean(text: &[u8]) -> bool {
+    let may_steer = |octet: u8| {
+        octet == 0x7f || octet == 0xc2 || octet == 0xe2 || (octet < b' ' && octet != b'\n' && octet != b'\t')
+    };
+    let mut rest = text;
+    while let Some(at) = octets::find(rest, may_steer) {
+        // C1 controls are C2 80 to C2 9F in UTF-8, the separators E2 80 A8 and E2 80 A9.
+        let is_harmless = match rest[at..] {
+            [0xc2, next, ..] => !matches!(next, 0x80..=0x9f),
+            [0xe2, next, last, ..] => !(next == 0x80 && matches!(last, 0xa8 | 0xa9)),
+            _ => false,
+        };
+        if !is_harmless {
+            return false;
         }
-        // C1 controls are C2 80 to C2 9F in UTF-8, the separators E2 80 A8 and E2 80 A9; both may straddle chunks.
-        for index in at..end {
-            let next = |ahead: usize| octets.get(index + ahead).copied();
-            let steers = match octets[index] {
-                0xc2 => matches!(next(1), Some(0x80..=0x9f)),
-                0xe2 => next(1) == Some(0x80) && matches!(next(2), Some(0xa8 | 0xa9)),
-                octet => octet == 0x7f || (octet < b' ' && !matches!(octet, b'\n' | b'\t')),
-            };
-            if steers {
-                return false;
-            }
-        }
-        at = end;
+        rest = &rest[at + 1..];
     }
     true
 }

@@ -86,6 +86,16 @@ pub(super) fn stamp() -> Stamp {
     }
 }
 
+/// The message of one copy, by a composer of its own.
+pub(super) fn compose(
+    notice: &Notice,
+    rendered: &Rendered,
+    customer: &Customer,
+    stamp: &Stamp,
+) -> Result<Vec<u8>, MessageError> {
+    Composer::new(notice, &organization())?.compose(rendered, customer, stamp)
+}
+
 pub(super) fn write(dir: &Path, files: &[(&str, &[u8])]) {
     for (path, content) in files {
         let path = dir.join(path);
@@ -100,6 +110,10 @@ pub(super) fn set(subject: &str, html: &str, text: Option<&str>) -> TemplateSet 
     let mut files: Vec<(&str, &[u8])> = vec![
         ("notice.toml", b"default_locale = \"en\""),
         ("logo.png", b"\x89PNG\r\n\x1a\n\0image"),
+        (
+            "a-longer_name.of.an-image.gif",
+            b"GIF89a an image of more than one line of base64, for its lines have seventy-six octets",
+        ),
         ("en/subject.txt.hbs", subject.as_bytes()),
         ("en/body.html.hbs", html.as_bytes()),
     ];

@@ -4,6 +4,8 @@
 //! ASCII text that looks like an encoded word on as it is, and a reader would then decode a line break out of it; so
 //! whatever holds `=?` is encoded here itself. Never lets a value end its field.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -22,7 +24,12 @@ const ENCODED_WORD_ROOM_OCTETS_MIN: usize = 8;
 pub(super) const DISPLAY_NAME_CHARACTERS_MAX: usize = 120;
 
 /// A value as one line: breaks and control characters as a space, runs of spaces as one, cut to `characters_max`.
-pub(super) fn one_line(value: &str, characters_max: usize) -> String {
+///
+/// An ordinary value is lent back as it is.
+pub(super) fn one_line(value: &str, characters_max: usize) -> Cow<'_, str> {
+    if value.len() <= characters_max && is_one_line(value.as_bytes()) {
+        return Cow::Borrowed(value);
+    }
     let folded = fold_to_line(value);
     let mut line = String::with_capacity(folded.len());
     for word in folded.split(' ').filter(|word| !word.is_empty()) {
@@ -32,82 +39,132 @@ pub(super) fn one_line(value: &str, characters_max: usize) -> String {
         line.push_str(word);
     }
     match line.char_indices().nth(characters_max) {
-        None => line,
+        None => line.into(),
         Some(_) => {
             let kept: String = line.chars().take(characters_max - 1).collect();
-            format!("{}…", kept.trim_end())
+            format!("{}…", kept.trim_end()).into()
         }
     }
 }
 
+/// Whether it is printable ASCII in words with one space between them.
+fn is_one_line(octets: &[u8]) -> bool {
+    let mut before = b' ';
+    for octet in octets {
+        if !matches!(octet, b' '..=b'~') || (*octet == b' ' && before == b' ') {
+            return false;
+        }
+        before = *octet;
+    }
+    octets.is_empty() || before != b' '
+}
+
 /// Appends `NAME: VALUE` and CRLF, the value being unstructured text (RFC 5322 §3.6.5).
-pub(super) fn push_text(out: &mut String, name: &str, value: &str) {
+pub(super) fn push_text(out: &mut Vec<u8>, name: &str, value: &str) {
     let value = one_line(value, usize::MAX);
     let mut line = Line::begin(out, name);
     if needs_encoding(&value) {
         line.encoded(&value);
     } else {
-        for (index, word) in value.split(' ').enumerate() {
-            line.word(word, index > 0);
-        }
+        line.words(&value);
     }
     line.end();
 }
 
 /// Appends `NAME: DISPLAY <ADDRESS>` and CRLF, or the bare address (RFC 5322 §3.4).
-pub(super) fn push_mailbox(out: &mut String, name: &str, display: &str, mailbox: &Mailbox) {
+pub(super) fn push_mailbox(out: &mut Vec<u8>, name: &str, display: &str, mailbox: &Mailbox) {
     let display = one_line(display, DISPLAY_NAME_CHARACTERS_MAX);
     let mut line = Line::begin(out, name);
     if display.is_empty() {
-        line.word(&mailbox.reveal(), false);
+        line.address(mailbox, ["", ""], false);
     } else if needs_encoding(&display) {
         line.encoded(&display);
-        line.word(&format!("<{}>", mailbox.reveal()), true);
+        line.address(mailbox, ["<", ">"], true);
     } else {
-        let quoted = format!("\"{}\"", display.replace('\\', "\\\\").replace('"', "\\\""));
-        for (index, word) in quoted.split(' ').enumerate() {
-            line.word(word, index > 0);
+        if display.contains(['\\', '"']) {
+            line.words(&format!("\"{}\"", display.replace('\\', "\\\\").replace('"', "\\\"")));
+        } else {
+            line.quoted_words(&display);
         }
-        line.word(&format!("<{}>", mailbox.reveal()), true);
+        line.address(mailbox, ["<", ">"], true);
     }
     line.end();
 }
 
 fn needs_encoding(value: &str) -> bool {
     let plain = value.bytes().all(|b| matches!(b, b' '..=b'~'));
-    !plain || value.contains("=?") || value.split(' ').any(|word| word.len() > WORD_OCTETS_MAX)
+    let is_long = |value: &str| value.split(' ').any(|word| word.len() > WORD_OCTETS_MAX);
+    !plain || value.contains("=?") || (value.len() > WORD_OCTETS_MAX && is_long(value))
 }
 
 /// One header field being written.
 struct Line<'o> {
-    out: &'o mut String,
+    out: &'o mut Vec<u8>,
     column: usize,
 }
 
 impl<'o> Line<'o> {
-    fn begin(out: &'o mut String, name: &str) -> Self {
-        out.push_str(name);
-        out.push_str(": ");
+    fn begin(out: &'o mut Vec<u8>, name: &str) -> Self {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
         Self { out, column: name.len() + 2 }
     }
 
     fn fold(&mut self) {
-        self.out.push_str("\r\n ");
+        self.out.extend_from_slice(b"\r\n ");
         self.column = 1;
     }
 
-    /// A word, after a space unless it is the first; on the next line where this one is full.
-    fn word(&mut self, word: &str, spaced: bool) {
-        if spaced {
-            if self.column + 1 + word.len() > COLUMNS {
-                self.fold();
-            } else {
-                self.out.push(' ');
-                self.column += 1;
-            }
+    /// Makes way for a word of `octets`: a space before it, or the next line where this one is full.
+    fn space(&mut self, octets: usize) {
+        if self.column + 1 + octets > COLUMNS {
+            self.fold();
+        } else {
+            self.put(" ");
         }
-        self.out.push_str(word);
-        self.column += word.len();
+    }
+
+    fn put(&mut self, text: &str) {
+        self.out.extend_from_slice(text.as_bytes());
+        self.column += text.len();
+    }
+
+    /// Words with one space between them.
+    fn words(&mut self, words: &str) {
+        self.framed(words, "");
+    }
+
+    /// The same inside quotation marks; there are none among them, and no backslash.
+    fn quoted_words(&mut self, words: &str) {
+        self.framed(words, "\"");
+    }
+
+    fn framed(&mut self, words: &str, frame: &str) {
+        self.put(frame);
+        if self.column + words.len() + frame.len() <= COLUMNS {
+            self.put(words);
+            return self.put(frame);
+        }
+        let mut words = words.split(' ').peekable();
+        let mut is_first = true;
+        while let Some(word) = words.next() {
+            let end = if words.peek().is_none() { frame } else { "" };
+            if !std::mem::take(&mut is_first) {
+                self.space(word.len() + end.len());
+            }
+            self.put(word);
+            self.put(end);
+        }
+    }
+
+    fn address(&mut self, mailbox: &Mailbox, [open, close]: [&str; 2], spaced: bool) {
+        let (local, domain) = (mailbox.local(), mailbox.domain());
+        if spaced {
+            self.space(open.len() + local.len() + 1 + domain.len() + close.len());
+        }
+        for part in [open, local, "@", domain, close] {
+            self.put(part);
+        }
     }
 
     /// The value as encoded words of at most 75 octets, each holding whole characters (RFC 2047 §2 and §5).
@@ -124,9 +181,9 @@ impl<'o> Line<'o> {
             while !rest.is_char_boundary(cut) {
                 cut -= 1;
             }
-            let word = format!("=?utf-8?b?{}?=", BASE64.encode(&rest[..cut]));
-            self.out.push_str(&word);
-            self.column += word.len();
+            self.put("=?utf-8?b?");
+            self.base64(&rest.as_bytes()[..cut]);
+            self.put("?=");
             rest = &rest[cut..];
             if !rest.is_empty() {
                 self.fold();
@@ -134,8 +191,17 @@ impl<'o> Line<'o> {
         }
     }
 
+    /// The base64 of a part that fits in a line.
+    fn base64(&mut self, octets: &[u8]) {
+        let mut line = [0; COLUMNS];
+        // `encoded` cuts its words so that they fit into a line.
+        let written = BASE64.encode_slice(octets, &mut line).expect("an encoded word fits into a line");
+        self.out.extend_from_slice(&line[..written]);
+        self.column += written;
+    }
+
     fn end(self) {
-        self.out.push_str("\r\n");
+        self.out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -144,9 +210,9 @@ mod tests {
     use super::*;
 
     fn text(value: &str) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
         push_text(&mut out, "Subject", value);
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

@@ -112,10 +112,15 @@ impl InLocale {
         self.usage.required.iter().map(String::as_str)
     }
 
+    /// The images that its HTML embeds, in order of appearance.
+    pub(super) fn images(&self) -> &[Arc<Attachment>] {
+        &self.images
+    }
+
     /// One customer's copy.
     pub(super) fn render(&self, customer: &Customer) -> Result<Rendered, RenderError> {
         let context = self.context(customer)?;
-        let subject = one_line(&self.subject.fill(&context)?, SUBJECT_CHARACTERS_MAX);
+        let subject = one_line(&self.subject.fill(&context)?, SUBJECT_CHARACTERS_MAX).into_owned();
         let html = clean(self.html.fill(&context)?);
         let text = match &self.text {
             Some(text) => text.fill(&context)?,

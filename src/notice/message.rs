@@ -1,23 +1,19 @@
-//! One recipient's notice as the bytes of a message (RFC 5322, MIME).
+//! What an attempt adds to a recipient's copy so that it becomes a message: Date, Message-ID, boundaries, further headers.
 //!
-//! Decides headers, structure and encodings. The result is 7-bit (but for an address that needs SMTPUTF8), has only CRLF,
-//! and follows from its inputs alone: the same copy and stamp give the same octets, so that `prove` can make them again.
-//! Never signs and never sends; it asks neither the clock nor the system's randomness.
+//! Decides which of them may stand in a message, and their form. All follow from their inputs alone, so that `prove` can make
+//! the same octets again; nothing here asks the clock or the system's randomness.
 
-use chrono::{DateTime, Utc};
-use lettre::message::header::{ContentDisposition, ContentId, ContentTransferEncoding, ContentType};
-use lettre::message::{MultiPart, SinglePart};
+use chrono::{DateTime, Datelike as _, Timelike as _, Utc};
 
-use super::header::{DISPLAY_NAME_CHARACTERS_MAX, one_line, push_mailbox, push_text};
-use super::parties::{Customer, Organization};
+use super::header::{DISPLAY_NAME_CHARACTERS_MAX, one_line};
+use super::parties::Customer;
 use super::reference_code::base32_of;
-use super::rendered::{Attachment, Rendered};
 use crate::crypto::{self, Hash};
 
 /// Octets of a Message-ID's HMAC that are used: 130 bits and a little, far beyond any collision.
 const MESSAGE_ID_OCTETS: usize = 17;
-/// Octets of the HMAC in each boundary; nobody without the key can write a line that ends a part.
-const BOUNDARY_OCTETS: usize = 16;
+/// Digits of each boundary: half the HMAC's octets. Nobody without the key can write a line that ends a part.
+pub(super) const BOUNDARY_DIGITS: usize = 32;
 /// The fields that every message has once; an extra header may not be one of them.
 const OWN_FIELDS: &[&str] = &[
     "Date",
@@ -63,6 +59,12 @@ pub enum MessageError {
     /// The MIME builder does not take a type.
     #[error("`{0}` is no media type")]
     MediaType(String),
+    /// The builder's message is not the one that this program knows how to fill.
+    #[error("the message builder wrote a skeleton without its marks: this is a fault of candor; please report it")]
+    Skeleton,
+    /// The copy was rendered from another notice.
+    #[error("this copy was rendered from another notice than its message: this is a fault of candor; please report it")]
+    OtherNotice,
 }
 
 /// The Message-ID of a recipient in a campaign, without angle brackets; `domain` is From's.
@@ -78,95 +80,46 @@ pub fn recipient_line(customer: &Customer) -> String {
     if name.is_empty() { address } else { format!("{name} <{address}>") }
 }
 
-/// Writes the message (RFC 5322 §3.6, RFC 2045 to 2047, RFC 2387, RFC 3834).
-///
-/// Text and HTML are alternatives of each other; where the HTML embeds images, both stand in a `multipart/related` before
-/// them. The HTML part's Content-IDs are those of `rendered`.
-///
-/// # Errors
-/// [`MessageError`] for an extra header, a Message-ID or a media type that cannot stand in a message.
-pub fn compose(
-    rendered: &Rendered,
-    customer: &Customer,
-    organization: &Organization,
-    stamp: &Stamp,
-) -> Result<Vec<u8>, MessageError> {
-    let mut head = String::with_capacity(HEAD_OCTETS);
-    push_text(&mut head, "Date", &stamp.date.format("%a, %d %b %Y %H:%M:%S +0000").to_string());
-    let (from_name, from) = &organization.from;
-    push_mailbox(&mut head, "From", from_name.as_deref().unwrap_or_default(), from);
-    if let Some(reply_to) = &organization.reply_to {
-        push_mailbox(&mut head, "Reply-To", "", reply_to);
+/// A date as RFC 5322 §3.3 writes it, in UTC, to the second.
+pub(super) fn push_date(out: &mut Vec<u8>, date: &DateTime<Utc>) {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let two = |number: u32| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+    // The field has four digits for the year; a clock beyond them is shown cut, like any that is so wrong.
+    let year = date.year().rem_euclid(10_000).unsigned_abs();
+    out.extend_from_slice(DAYS[date.weekday().num_days_from_monday() as usize].as_bytes());
+    out.extend_from_slice(b", ");
+    out.extend_from_slice(&two(date.day()));
+    out.push(b' ');
+    out.extend_from_slice(MONTHS[date.month0() as usize].as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(&two(year / 100));
+    out.extend_from_slice(&two(year % 100));
+    for (before, number) in [(b' ', date.hour()), (b':', date.minute()), (b':', date.second())] {
+        out.push(before);
+        out.extend_from_slice(&two(number));
     }
-    push_mailbox(&mut head, "To", &customer.name, &customer.mailbox);
-    push_text(&mut head, "Subject", &rendered.subject);
-    if !is_message_id(&stamp.message_id) {
-        return Err(MessageError::MessageId);
-    }
-    push_text(&mut head, "Message-ID", &format!("<{}>", stamp.message_id));
-    push_text(&mut head, "Content-Language", &rendered.locale.replace('_', "-"));
-    push_text(&mut head, "Auto-Submitted", "auto-generated");
-    for (name, value) in &stamp.extra_headers {
-        if !may_be_extra(name) {
-            return Err(MessageError::Header(name.clone()));
-        }
-        push_text(&mut head, name, value);
-    }
-    push_text(&mut head, "MIME-Version", "1.0");
-    let mut message = head.into_bytes();
-    message.extend(body(rendered, &boundary_hash(&customer.key, stamp.attempt))?.formatted());
-    Ok(message)
+    out.extend_from_slice(b" +0000");
 }
 
-/// Room for an ordinary header section.
-const HEAD_OCTETS: usize = 1024;
-
-fn boundary_hash(key: &Hash, attempt: u32) -> Hash {
-    let mut message = b"candor/boundary/1".to_vec();
-    message.extend(attempt.to_be_bytes());
-    crypto::hmac_sha256(key, &message)
+/// The boundaries of one attempt: hexadecimal digits, those of the alternatives first, then those of what is around them.
+pub(super) fn boundaries(key: &Hash, attempt: u32) -> [u8; 2 * BOUNDARY_DIGITS] {
+    let mut message = *b"candor/boundary/1\0\0\0\0";
+    let name = message.len() - size_of::<u32>();
+    message[name..].copy_from_slice(&attempt.to_be_bytes());
+    let hash = crypto::hmac_sha256(key, &message);
+    let mut digits = [0; 2 * BOUNDARY_DIGITS];
+    // Two digits an octet: the lengths fit.
+    hex::encode_to_slice(hash, &mut digits).expect("an octet is two hexadecimal digits");
+    digits
 }
 
-fn body(rendered: &Rendered, boundaries: &Hash) -> Result<MultiPart, MessageError> {
-    let (inner, outer) = boundaries.split_at(BOUNDARY_OCTETS);
-    let text = SinglePart::builder().header(ContentType::TEXT_PLAIN).body(rendered.text.clone());
-    let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(rendered.html.clone());
-    let both = multipart(&format!("multipart/alternative; boundary=\"{}\"", hex::encode(inner)))?;
-    let both = both.singlepart(text).singlepart(html);
-    if rendered.attachments.is_empty() {
-        return Ok(both);
-    }
-    let kind = format!("multipart/related; type=\"multipart/alternative\"; boundary=\"{}\"", hex::encode(outer));
-    let mut related = multipart(&kind)?.multipart(both);
-    for attachment in &rendered.attachments {
-        related = related.singlepart(image(attachment)?);
-    }
-    Ok(related)
-}
-
-fn multipart(kind: &str) -> Result<MultiPart, MessageError> {
-    Ok(MultiPart::builder().header(content_type(kind)?).build())
-}
-
-fn image(attachment: &Attachment) -> Result<SinglePart, MessageError> {
-    Ok(SinglePart::builder()
-        .header(content_type(attachment.media_type)?)
-        .header(ContentId::from(format!("<{}>", attachment.content_id)))
-        .header(ContentDisposition::inline_with_name(&attachment.name))
-        .header(ContentTransferEncoding::Base64)
-        .body(attachment.bytes.clone()))
-}
-
-fn content_type(text: &str) -> Result<ContentType, MessageError> {
-    ContentType::parse(text).map_err(|_| MessageError::MediaType(text.to_owned()))
-}
-
-fn may_be_extra(name: &str) -> bool {
+pub(super) fn may_be_extra(name: &str) -> bool {
     let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     plain && !OWN_FIELDS.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
-fn is_message_id(id: &str) -> bool {
+pub(super) fn is_message_id(id: &str) -> bool {
     let plain =
         id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'(' | b')' | b',' | b'"' | b'\\'));
     let sides = id.split_once('@');

@@ -6,8 +6,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::compiled::Notice;
+use super::composer::Composer;
 use super::header::{DISPLAY_NAME_CHARACTERS_MAX, one_line};
-use super::message::{MessageError, Stamp, compose, recipient_line};
+use super::message::{MessageError, Stamp, recipient_line};
 use super::parties::{Customer, Organization};
 use super::rendered::Rendered;
 use crate::domain::address::Mailbox;
@@ -48,19 +50,20 @@ impl std::str::FromStr for PreviewFormat {
     }
 }
 
-/// A preview's octets; `stamp` matters only for [`PreviewFormat::Eml`].
+/// A preview's octets, of a copy that `notice` rendered; `stamp` matters only for [`PreviewFormat::Eml`].
 ///
 /// # Errors
 /// [`MessageError`] where the message cannot be written.
 pub fn preview(
     format: PreviewFormat,
+    notice: &Notice,
     rendered: &Rendered,
     customer: &Customer,
     organization: &Organization,
     stamp: &Stamp,
 ) -> Result<Vec<u8>, MessageError> {
     match format {
-        PreviewFormat::Eml => compose(rendered, customer, organization, stamp),
+        PreviewFormat::Eml => Composer::new(notice, organization)?.compose(rendered, customer, stamp),
         PreviewFormat::Html => Ok(preview_html(rendered).into_bytes()),
         PreviewFormat::Text => Ok(preview_text(rendered, customer, organization).into_bytes()),
     }

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use crate::crypto::Hash;
+use crate::ledger::commitment;
 
 /// An image that travels with the notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +40,13 @@ pub struct Rendered {
 impl Rendered {
     /// The parts that a `candor/rendered/1` commitment covers; `to` is
     /// [`recipient_line`](super::recipient_line) of the customer.
-    pub fn parts_for_commitment(&self, to: &str) -> Value {
-        let attachments: Vec<String> = self.attachments.iter().map(|image| hex::encode(image.hash)).collect();
-        json!({
-            "attachments": attachments,
-            "html": self.html,
-            "subject": self.subject,
-            "text": self.text,
-            "to": to,
-        })
+    pub fn parts_for_commitment<'a>(&'a self, to: &'a str) -> commitment::Rendered<'a> {
+        commitment::Rendered {
+            attachments: self.attachments.iter().map(|image| image.hash).collect(),
+            html: &self.html,
+            subject: &self.subject,
+            text: &self.text,
+            to,
+        }
     }
 }

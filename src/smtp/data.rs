@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2_iter};
 
 /// RFC 5322 §2.1.1: octets of a line without its CRLF; the dot added for transparency is not counted.
 const LINE_OCTETS_MAX: usize = 998;
@@ -55,47 +55,35 @@ impl WireBody {
     /// # Errors
     /// [`GateError`] for anything that is not legal on the wire as it is.
     pub fn new(message: &[u8]) -> Result<Self, GateError> {
-        if message.is_empty() {
+        Self::with_fields(&[], message)
+    }
+
+    /// As [`new`](Self::new) for a message with `fields` before it, such as a signature: the two are judged as one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_fields(fields: &[u8], message: &[u8]) -> Result<Self, GateError> {
+        if !fields.is_empty() && !fields.ends_with(b"\r\n") {
+            // Then a line begins in one and ends in the other.
+            return Self::new(&[fields, message].concat());
+        }
+        let octets = fields.len() + message.len();
+        if octets == 0 {
             return Err(GateError::Empty);
         }
-        if memchr(0, message).is_some() {
+        if memchr(0, fields).or_else(|| memchr(0, message)).is_some() {
             return Err(GateError::Nul);
         }
-        let mut wire = Vec::with_capacity(message.len() + STUFFING_ROOM_OCTETS);
-        // What of the message is in `wire`: whole runs are copied, broken only where a dot is put in.
-        let mut copied = 0;
-        let mut start = 0;
-        let mut line = 0;
-        while start < message.len() {
-            line += 1;
-            let rest = &message[start..];
-            let (octets, next) = match memchr(b'\n', rest) {
-                Some(0) => return Err(GateError::BareLf { line }),
-                Some(at) if rest[at - 1] != b'\r' => return Err(GateError::BareLf { line }),
-                Some(at) => (at - 1, start + at + 1),
-                None => (rest.len(), message.len()),
-            };
-            if memchr(b'\r', &rest[..octets]).is_some() {
-                return Err(GateError::BareCr { line });
-            }
-            if octets > LINE_OCTETS_MAX {
-                return Err(GateError::LineTooLong { line });
-            }
-            if rest[0] == b'.' {
-                wire.extend_from_slice(&message[copied..start]);
-                wire.push(b'.');
-                copied = start;
-            }
-            start = next;
-        }
-        wire.extend_from_slice(&message[copied..]);
-        let mut size = message.len() as u64;
-        if !message.ends_with(b"\r\n") {
+        let mut wire = Vec::with_capacity(octets + STUFFING_ROOM_OCTETS);
+        let lines = push_stuffed(fields, 0, &mut wire)?;
+        push_stuffed(message, lines, &mut wire)?;
+        let mut size = octets as u64;
+        if !wire.ends_with(b"\r\n") {
             wire.extend_from_slice(b"\r\n");
             size += 2;
         }
         wire.extend_from_slice(b".\r\n");
-        Ok(Self { wire, size, is_8bit: !message.is_ascii() })
+        Ok(Self { wire, size, is_8bit: !(fields.is_ascii() && message.is_ascii()) })
     }
 
     /// All octets to be sent, the end included.
@@ -112,6 +100,38 @@ impl WireBody {
     pub fn is_8bit(&self) -> bool {
         self.is_8bit
     }
+}
+
+/// Appends whole lines with their dots doubled; returns how many lines there were so far, `before` of them earlier.
+fn push_stuffed(text: &[u8], before: usize, wire: &mut Vec<u8>) -> Result<usize, GateError> {
+    let mut line = before;
+    // What of the text is in `wire`: whole runs are copied, broken only where a dot is put in.
+    let mut copied = 0;
+    let mut start = 0;
+    // Every CR and LF is looked at, and nothing else is: legal lines end in a CR with its LF.
+    let mut breaks = memchr2_iter(b'\r', b'\n', text);
+    while start < text.len() {
+        line += 1;
+        let end = match breaks.next() {
+            None => text.len(),
+            Some(at) if text[at] == b'\n' => return Err(GateError::BareLf { line }),
+            Some(at) if breaks.next() != Some(at + 1) || text[at + 1] != b'\n' => {
+                return Err(GateError::BareCr { line });
+            }
+            Some(at) => at,
+        };
+        if end - start > LINE_OCTETS_MAX {
+            return Err(GateError::LineTooLong { line });
+        }
+        if text[start] == b'.' {
+            wire.extend_from_slice(&text[copied..start]);
+            wire.push(b'.');
+            copied = start;
+        }
+        start = end + 2;
+    }
+    wire.extend_from_slice(&text[copied..]);
+    Ok(line)
 }
 
 impl fmt::Debug for WireBody {
@@ -157,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn fields_before_a_message_are_judged_and_counted_with_it() {
+        let body = WireBody::with_fields(b".A: b\r\n", b".C: d\r\n\r\nx").unwrap();
+        assert_eq!((body.wire(), body.size()), (&b"..A: b\r\n..C: d\r\n\r\nx\r\n.\r\n"[..], 19));
+        assert_eq!(WireBody::with_fields(b"A: b\r\n", b"c\r\nd\n"), Err(GateError::BareLf { line: 3 }));
+        assert!(WireBody::with_fields("A: é\r\n".as_bytes(), b"c").unwrap().is_8bit());
+    }
+
+    #[test]
     fn a_line_has_998_octets_at_most() {
         let fits = [b".".repeat(998), b"\r\n".to_vec()].concat();
         assert_eq!(WireBody::new(&fits).unwrap().size(), 1_000);
@@ -176,6 +204,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn where_the_fields_end_makes_no_difference(text in "[a.\\r\\n\\x00é]{0,30}|(a\\r\\n|\\.|\\r\\n){0,9}", cut in 0_usize..30) {
+            let (fields, message) = text.as_bytes().split_at(cut.min(text.len()));
+            prop_assert_eq!(WireBody::with_fields(fields, message), WireBody::new(text.as_bytes()));
+        }
+
         #[test]
         fn whatever_passes_ends_once_and_reads_back_the_same(message in "[a.\\r\\n\\x00é]{0,40}") {
             let Ok(body) = WireBody::new(message.as_bytes()) else { return Ok(()) };

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where Debian keeps servers; an ordinary user's `PATH` leaves these out.
 const SYSTEM_FOLDERS: [&str; 2] = ["/usr/sbin", "/sbin"];
@@ -24,6 +24,17 @@ pub fn require(name: &str) -> Option<PathBuf> {
         leave_out(&format!("{name} is not installed"));
         None
     })
+}
+
+/// The Python that `tests/run` keeps in `target/tools`, with dkimpy; where it is missing, as [`require`].
+#[must_use]
+pub fn require_python() -> Option<PathBuf> {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/bin/python3");
+    if python.is_file() {
+        return Some(python);
+    }
+    leave_out("target/tools, which tests/run makes, is not there");
+    None
 }
 
 /// Says on stderr that a test is left out and why.

@@ -4,10 +4,9 @@ use mail_parser::MessageParser;
 use proptest::prelude::*;
 
 use super::super::fixtures::*;
-use super::super::*;
 use super::messages::{assert_legal, fields};
 
-fn hostile() -> impl Strategy<Value = String> {
+pub(super) fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("\r\nBcc: evil@example.net\r\n\r\n".to_owned()),
         Just("\r\n.\r\n".to_owned()),
@@ -51,10 +50,10 @@ proptest! {
         let mut customer = customer(&name);
         customer.fields.insert("tier".into(), tier.clone());
         let rendered = notice.render(&customer).unwrap();
-        let message = compose(&rendered, &customer, &organization(), &stamp()).unwrap();
+        let message = compose(&notice, &rendered, &customer, &stamp()).unwrap();
         assert_legal(&message);
 
-        let plain = compose(&sample().render(&super::super::fixtures::customer("A")).unwrap(), &customer, &organization(), &stamp()).unwrap();
+        let plain = compose(&sample(), &sample().render(&super::super::fixtures::customer("A")).unwrap(), &customer, &stamp()).unwrap();
         let names = |message: &[u8]| fields(message).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
         prop_assert_eq!(names(&message), names(&plain));
 
@@ -73,6 +72,6 @@ proptest! {
         let seen = parsed.body_html(0).unwrap();
         prop_assert_eq!(seen.trim_end(), html.trim_end());
 
-        prop_assert_eq!(compose(&notice.render(&customer).unwrap(), &customer, &organization(), &stamp()).unwrap(), message);
+        prop_assert_eq!(compose(&notice, &notice.render(&customer).unwrap(), &customer, &stamp()).unwrap(), message);
     }
 }

@@ -6,7 +6,7 @@ use super::super::fixtures::*;
 use super::super::*;
 
 fn bytes(notice: &Notice, customer: &Customer) -> Vec<u8> {
-    compose(&notice.render(customer).unwrap(), customer, &organization(), &stamp()).unwrap()
+    compose(notice, &notice.render(customer).unwrap(), customer, &stamp()).unwrap()
 }
 
 /// The raw fields of the header section, unfolded.
@@ -126,7 +126,7 @@ fn images_travel_with_the_html_that_shows_them() {
 fn the_same_copy_and_stamp_are_the_same_octets_and_each_attempt_has_its_own_boundaries() {
     let (notice, customer) = (sample(), customer("Anna"));
     let rendered = notice.render(&customer).unwrap();
-    let make = |stamp: &Stamp| compose(&rendered, &customer, &organization(), stamp).unwrap();
+    let make = |stamp: &Stamp| compose(&notice, &rendered, &customer, stamp).unwrap();
     assert_eq!(make(&stamp()), make(&stamp()));
     let second = Stamp { attempt: 2, ..stamp() };
     let content_type = |message: &[u8]| fields(message).pop().unwrap().1;
@@ -136,10 +136,11 @@ fn the_same_copy_and_stamp_are_the_same_octets_and_each_attempt_has_its_own_boun
 
 #[test]
 fn extra_headers_are_written_and_cannot_take_a_name_that_is_there() {
-    let (customer, rendered) = (customer("A"), sample().render(&customer("A")).unwrap());
+    let (notice, customer) = (sample(), customer("A"));
+    let rendered = notice.render(&customer).unwrap();
     let make = |name: &str, value: &str| {
         let stamp = Stamp { extra_headers: vec![(name.into(), value.into())], ..stamp() };
-        compose(&rendered, &customer, &organization(), &stamp)
+        compose(&notice, &rendered, &customer, &stamp)
     };
     let message = make("Candor-Checkpoint", "abc\r\nBcc: x").unwrap();
     assert!(fields(&message).contains(&("Candor-Checkpoint".into(), "abc Bcc: x".into())));
@@ -147,7 +148,7 @@ fn extra_headers_are_written_and_cannot_take_a_name_that_is_there() {
         assert_eq!(make(name, "x"), Err(MessageError::Header(name.into())));
     }
     let stamp = Stamp { message_id: "a b@c".into(), ..stamp() };
-    assert_eq!(compose(&rendered, &customer, &organization(), &stamp), Err(MessageError::MessageId));
+    assert_eq!(compose(&notice, &rendered, &customer, &stamp), Err(MessageError::MessageId));
 }
 
 #[test]
@@ -162,10 +163,20 @@ fn a_message_id_is_fixed_by_the_key_and_lies_in_the_domain() {
 
 #[test]
 fn a_commitment_covers_everything_that_is_read() {
-    let rendered = sample().render(&customer("A")).unwrap();
-    let parts = rendered.parts_for_commitment("to");
-    let keys: Vec<&String> = parts.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["attachments", "html", "subject", "text", "to"]);
+    use crate::ledger::commitment;
+    let rendered = notice("s", "<img src=\"cid:logo.png\">", Some("t")).unwrap().render(&customer("A")).unwrap();
+    let commit = |rendered: &Rendered, to| commitment::rendered(&[5; 32], rendered.parts_for_commitment(to));
+    let committed = commit(&rendered, "to");
+    assert_eq!(commit(&rendered, "to"), committed);
+    assert_ne!(commit(&rendered, "other"), committed);
+    for other in [
+        Rendered { subject: "S".into(), ..rendered.clone() },
+        Rendered { text: "T".into(), ..rendered.clone() },
+        Rendered { html: rendered.html.to_uppercase(), ..rendered.clone() },
+        Rendered { attachments: Vec::new(), ..rendered.clone() },
+    ] {
+        assert_ne!(commit(&other, "to"), committed);
+    }
 }
 
 #[test]
