@@ -168,6 +168,7 @@ impl App {
             until,
             reports,
             dial: self.dial.clone(),
+            signers: Arc::new(self.signers()?),
         };
         Ok(Some((Worker::start(options).await?, receiver)))
     }

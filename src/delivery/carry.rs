@@ -117,9 +117,11 @@ pub struct Attempt {
 pub struct Composed {
     /// The bytes, past the last gate.
     pub body: WireBody,
+    /// DKIM-Signature fields, that stand before the message.
+    pub signatures: Vec<u8>,
     /// The message itself.
     pub message: Vec<u8>,
-    /// SHA-256 of it.
+    /// SHA-256 of it, without the signatures.
     pub content: Hash,
     /// Without angle brackets.
     pub message_id: String,
@@ -153,14 +155,18 @@ fn prepare(job: &Job, begun_at: i64, options: &LineOptions) -> Result<Composed, 
         .composer()
         .compose(&rendered, &job.customer, &stamp)
         .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
-    let body = WireBody::new(&message).map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     let content = crypto::sha256(&[&message]);
+    let begun = parts_of.add(Part::Compose, begun);
+    let signatures = options.signers.sign(&message, stamp.date);
+    let begun = parts_of.add(Part::Sign, begun);
+    let body = WireBody::with_fields(&signatures, &message)
+        .map_err(|error| unsent(FailureClass::Render, error.to_string()))?;
     parts_of.add(Part::Compose, begun);
     let return_path = match options.return_path.as_ref() {
         Some(path) => path.mailbox(&tag(job)).map_err(|error| unsent(FailureClass::Render, error.to_string()))?,
         None => job.approved.organization().from.1.clone(),
     };
-    Ok(Composed { body, message, content, message_id, return_path })
+    Ok(Composed { body, signatures, message, content, message_id, return_path })
 }
 
 /// The attempt's tag: in the return path and the envelope id (RFC 3461 §4.4). It leads to nobody without the key.
@@ -255,7 +261,8 @@ pub async fn into_folder(
     relay: &Arc<str>,
 ) -> Result<Carried, SendFailure> {
     let name = format!("{}-{}.eml", tag(&message.job), message.job.attempt());
-    let (folder, octets) = (folder.to_owned(), message.composed.message.clone());
+    let octets = [message.composed.signatures.as_slice(), &message.composed.message].concat();
+    let folder = folder.to_owned();
     let written = tokio::task::spawn_blocking({
         let name = name.clone();
         move || write_durably(&folder, &name, &octets)

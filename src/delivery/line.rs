@@ -21,6 +21,7 @@ use super::worker::Event;
 use crate::clock::{Clock, instant};
 use crate::config::ReturnPath;
 use crate::domain::outcome::{Phase, SendFailure};
+use crate::notice::Signers;
 use crate::smtp::{Connection, Envelope, EnvelopeAnswer, ErrorKind, SmtpError};
 use crate::store::Begin;
 
@@ -32,6 +33,8 @@ pub struct LineOptions {
     pub dsn_success: bool,
     /// The time, for each message's Date.
     pub clock: Arc<dyn Clock>,
+    /// Who signs.
+    pub signers: Arc<Signers>,
     /// Where the time goes.
     pub parts: Arc<Parts>,
 }

@@ -25,6 +25,7 @@ use crate::approval::ApprovalError;
 use crate::clock::{Clock, instant};
 use crate::config::Settings;
 use crate::ledger::entry::{Actor, By};
+use crate::notice::Signers;
 use crate::shutdown::Shutdown;
 use crate::smtp::Dial;
 use crate::store::{Claimable, Group, OnlyTo, Recorded, Store, StoreError, WorkerLock};
@@ -57,6 +58,8 @@ pub struct WorkerOptions {
     pub reports: mpsc::UnboundedSender<Report>,
     /// Who makes the connections to relays; `None`: TCP.
     pub dial: Option<Arc<dyn Dial>>,
+    /// Who signs each message.
+    pub signers: Arc<Signers>,
 }
 
 /// When a worker ends by itself.
@@ -207,7 +210,7 @@ impl Worker {
     /// # Errors
     /// [`WorkerError::NoRelay`], a relay that cannot be used as configured, or the database.
     pub async fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
-        let WorkerOptions { store, settings, clock, lock, hello, only, until, reports, dial } = options;
+        let WorkerOptions { store, settings, clock, lock, hello, only, until, reports, dial, signers } = options;
         if settings.relays.is_empty() {
             return Err(WorkerError::NoRelay);
         }
@@ -233,6 +236,7 @@ impl Worker {
             return_path: settings.organization.return_path.clone(),
             dsn_success: settings.delivery.dsn_success,
             clock: clock.clone(),
+            signers,
             parts: Arc::default(),
         };
         Ok(Self {
