@@ -61,9 +61,9 @@ fn acceptor(certificates: &str, key: &str) -> TlsAcceptor {
 }
 
 fn say(line: &str) {
-    println!("{line}");
-    // Whoever started this reads it through a pipe.
-    let _ = std::io::stdout().flush();
+    // Whoever started this reads it through a pipe, and may have gone.
+    let mut output = std::io::stdout();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }
 
 impl Sink {

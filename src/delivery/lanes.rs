@@ -17,6 +17,8 @@ const LANE_JOBS_MAX: usize = 256;
 pub struct Lanes {
     free: VecDeque<Job>,
     limited: HashMap<String, VecDeque<Job>>,
+    /// The limited domains in the order of their turns.
+    turns: VecDeque<String>,
 }
 
 impl Lanes {
@@ -36,7 +38,7 @@ impl Lanes {
             self.free.push_back(job);
             return Ok(());
         }
-        let lane = self.limited.entry(job.domain.clone()).or_default();
+        let lane = self.lane(&job.domain);
         if lane.len() >= LANE_JOBS_MAX {
             return Err(job);
         }
@@ -49,7 +51,22 @@ impl Lanes {
         if pace.domain_rate(&job.domain) == Rate::Unlimited {
             self.free.push_front(job);
         } else {
-            self.limited.entry(job.domain.clone()).or_default().push_front(job);
+            self.lane(&job.domain).push_front(job);
+        }
+    }
+
+    fn lane(&mut self, domain: &str) -> &mut VecDeque<Job> {
+        if !self.limited.contains_key(domain) {
+            self.turns.push_back(domain.to_owned());
+        }
+        self.limited.entry(domain.to_owned()).or_default()
+    }
+
+    /// Puts those at the front whose domain has got a limit since they were claimed into its lane.
+    pub fn sort_front(&mut self, pace: &Pace) {
+        while self.free.front().is_some_and(|job| pace.domain_rate(&job.domain) != Rate::Unlimited) {
+            let Some(job) = self.free.pop_front() else { return };
+            self.lane(&job.domain).push_back(job);
         }
     }
 
@@ -68,11 +85,20 @@ impl Lanes {
         self.free.pop_front()
     }
 
-    /// The next one that may leave over this relay now; its permits are taken.
+    /// The next one that may leave over this relay now; its permits are taken. Limited domains take turns.
     pub fn next(&mut self, campaign: &str, relay: &str, pace: &mut Pace, now: Instant) -> Option<Job> {
-        for (domain, lane) in &mut self.limited {
-            if !lane.is_empty() && pace.take(Lane { campaign, relay, domain }, now).is_ok() {
-                return lane.pop_front();
+        for _ in 0..self.turns.len() {
+            let domain = self.turns.pop_front()?;
+            let lane = self.limited.get_mut(&domain).filter(|lane| !lane.is_empty());
+            let Some(lane) = lane else {
+                self.limited.remove(&domain);
+                continue;
+            };
+            let may = pace.take(Lane { campaign, relay, domain: &domain }, now).is_ok();
+            let job = if may { lane.pop_front() } else { None };
+            self.turns.push_back(domain);
+            if job.is_some() {
+                return job;
             }
         }
         let domain = &self.free.front()?.domain;
@@ -91,6 +117,7 @@ impl Lanes {
     pub fn drain(&mut self) -> Vec<Job> {
         let mut all: Vec<Job> = self.free.drain(..).collect();
         all.extend(self.limited.drain().flat_map(|(_, lane)| lane));
+        self.turns.clear();
         all
     }
 

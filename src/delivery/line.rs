@@ -141,7 +141,7 @@ pub async fn run(line: Line) {
     while open.goes_on {
         let Some(message) = open.first().await else { break };
         match &mut carrier {
-            Carrier::Folder(path) => open.into_folder(path, message).await,
+            Carrier::Folder(path) => open.file(path, message).await,
             Carrier::Smtp(connection) => open.chain(connection, message).await,
         }
     }
@@ -379,7 +379,7 @@ impl Open {
         None
     }
 
-    async fn into_folder(&mut self, path: &std::path::Path, message: Message) {
+    async fn file(&mut self, path: &std::path::Path, message: Message) {
         let may = self.may_leave(&message).await;
         if !may || !message.gate.is_open() {
             return self.finish(message, Carried::NotTried { had_begun: may, is_stale: !may });

@@ -9,6 +9,43 @@ const MESSAGES_PER_SECOND_MAX: u64 = 100_000;
 /// One second's worth, but no more than this at once (delivery.md, "Rates").
 const BURST_MAX: u64 = 100;
 
+/// Messages in a thousand seconds: a rate as fine as one that was measured, and still a whole number (ledger.md allows
+/// no other).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MilliRate(pub u64);
+
+impl MilliRate {
+    /// One message a second.
+    pub const ONE_PER_SECOND: Self = Self(1000);
+    /// Above this, `unlimited` says the same.
+    pub const MAX: Self = Self(MESSAGES_PER_SECOND_MAX * 1000);
+
+    /// So many percent of it, rounded down.
+    #[must_use]
+    pub fn percent(self, percent: u64) -> Self {
+        Self(self.0.saturating_mul(percent) / 100)
+    }
+
+    /// The time between two messages, rounded up: rounded down, a long window would hold one too many.
+    pub fn interval(self) -> Duration {
+        Duration::from_nanos(1_000_000_000_000_u64.div_ceil(self.0.max(1)))
+    }
+}
+
+impl fmt::Display for MilliRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}/s", self.0 / 1000, self.0 % 1000)
+    }
+}
+
+impl From<MilliRate> for Rate {
+    /// As messages an hour, rounded down, at least one.
+    fn from(rate: MilliRate) -> Self {
+        let an_hour = (rate.0.saturating_mul(36) / 10).max(1);
+        Self::Limited { messages: u32::try_from(an_hour).unwrap_or(u32::MAX), per: Duration::from_secs(3600) }
+    }
+}
+
 /// At most so many messages in so much time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rate {
@@ -29,6 +66,16 @@ impl Rate {
         match self {
             Self::Unlimited => None,
             Self::Limited { messages, per } => Some(f64::from(messages) / per.as_secs_f64()),
+        }
+    }
+
+    /// In thousandths of a message a second, rounded down, at least one; `None` without a limit.
+    pub fn milli(self) -> Option<MilliRate> {
+        match self {
+            Self::Unlimited => None,
+            Self::Limited { messages, per } => {
+                Some(MilliRate((u64::from(messages) * 1000 / per.as_secs().max(1)).max(1)))
+            }
         }
     }
 
@@ -126,6 +173,17 @@ mod tests {
     fn burst_is_one_seconds_worth_between_1_and_100() {
         let burst = |text: &str| text.parse::<Rate>().unwrap().burst();
         assert_eq!((burst("1/h"), burst("50/s"), burst("5000/s"), burst("600/min")), (1, 50, 100, 10));
+    }
+
+    #[test]
+    fn thousandths_are_read_shown_and_turned_back() {
+        let milli = |text: &str| text.parse::<Rate>().unwrap().milli();
+        assert_eq!(milli("50/s"), Some(MilliRate(50_000)));
+        assert_eq!((milli("1/h"), milli("unlimited")), (Some(MilliRate(1)), None));
+        assert_eq!(MilliRate(24_250).to_string(), "24.250/s");
+        assert_eq!(Rate::from(MilliRate(24_250)).to_string(), "87300/h");
+        assert_eq!(MilliRate(50_000).interval(), Duration::from_millis(20));
+        assert_eq!(MilliRate(50_000).percent(97), MilliRate(48_500));
     }
 
     #[test]

@@ -32,5 +32,5 @@ pub use data::{GateError, WireBody};
 pub use envelope::{Dsn, Envelope, EnvelopeAnswer};
 pub use error::{ErrorKind, SmtpError};
 pub use server::{Security, Server, Timeouts};
-pub use stream::{Dial, Duplex};
+pub use stream::{Dial, Dialling, Duplex};
 pub use tls::{TlsInfo, TlsSetupError, client_config};

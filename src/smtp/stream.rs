@@ -15,10 +15,13 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
+/// A connection in the making.
+pub type Dialling<'d> = Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send + 'd>>;
+
 /// Makes connections in place of TCP: a simulated network. What it gives counts as being on this computer.
 pub trait Dial: Send + Sync {
     /// Connects to a server; dropped when the time for it is over.
-    fn dial(&self, host: &str, port: u16) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send + '_>>;
+    fn dial(&self, host: &str, port: u16) -> Dialling<'_>;
 }
 
 pub(super) enum Stream {

@@ -27,10 +27,10 @@ pub use entries::EntryRow;
 pub use error::StoreError;
 pub use lists::{RecipientFilter, RecipientPage};
 pub use locks::{ImportLock, WorkerLock};
-pub use outcomes::{Begin, Ended, Group, NextState, OnlyTo, Recorded, Unsent};
+pub use outcomes::{Begin, Ended, Group, LearnedRate, NextState, OnlyTo, Recorded, Unsent};
 pub use rows::{
-    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimableRow, ExistingRow, FailureCount, OpenClaimRow, PulseRow,
-    RecipientRow, RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
+    AttemptRow, BatchRow, CampaignRow, CheckRow, ClaimableRow, ExistingRow, FailureCount, LearnedRateRow, OpenClaimRow,
+    PulseRow, RecipientRow, RejectRow, SourceRow, StateCount, SuppressedRow, SuppressionRow,
 };
 pub use source::{SourceReader, SourceValue, TableOrSelect};
 pub use sqlite::{Access, CommitFault, CommitFaults, Store, Tx};

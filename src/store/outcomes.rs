@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::{OpenClaimRow, Store, StoreError, Tx, sql};
+use super::{LearnedRateRow, OpenClaimRow, Store, StoreError, Tx, sql};
 use crate::domain::outcome::{AttemptOutcome, FailureClass, Phase};
 use crate::domain::recipient::RecipientState;
 use crate::ledger::Hash;
@@ -126,6 +126,19 @@ pub struct Group {
     pub active: Vec<(i64, i64)>,
     /// Entries about relays and rates.
     pub entries: Vec<Draft>,
+    /// Rates that servers' answers have changed.
+    pub learned: Vec<LearnedRate>,
+}
+
+/// What is known of a server's pace, to be kept across a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearnedRate {
+    /// `domain` or `relay`.
+    pub scope: String,
+    /// The domain's or relay's name.
+    pub name: String,
+    /// JSON; `None`: nothing any more.
+    pub learned: Option<String>,
 }
 
 impl Group {
@@ -137,6 +150,7 @@ impl Group {
             && self.begins.is_empty()
             && self.active.is_empty()
             && self.entries.is_empty()
+            && self.learned.is_empty()
     }
 }
 
@@ -156,7 +170,7 @@ impl Store {
     /// # Errors
     /// Those of the database; then nothing of the group is in it.
     pub async fn record(&self, group: Group, at: i64) -> Result<Recorded, StoreError> {
-        let Group { mut ended, returned, mut unsent, begins, active, entries } = group;
+        let Group { mut ended, returned, mut unsent, begins, active, entries, learned } = group;
         let settled: Vec<i64> =
             ended.iter().map(|end| end.begin.recipient_id).chain(unsent.iter().map(|end| end.recipient_id)).collect();
         let refused = ended.iter().filter(|end| !end.had_begun);
@@ -179,9 +193,21 @@ impl Store {
         for (campaign_id, ms) in active {
             sqlx::query(sql!("campaign_add_active")).bind(campaign_id).bind(ms).execute(tx.conn()).await?;
         }
+        for LearnedRate { scope, name, learned } in learned {
+            let query = sqlx::query(sql!("learned_rate_keep")).bind(scope).bind(name).bind(learned).bind(at);
+            query.execute(tx.conn()).await?;
+        }
         let begun = tx.finish_record(ended, &returned, &begins, next_seq, at).await?;
         let begun = begins.iter().map(|begin| (begin.recipient_id, begun.contains(&begin.recipient_id))).collect();
         Ok(Recorded { begun, settled })
+    }
+
+    /// The rates learned since then (epoch milliseconds).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn learned_rates(&self, since: i64) -> Result<Vec<LearnedRateRow>, StoreError> {
+        Ok(sqlx::query_as(sql!("learned_rates")).bind(since).fetch_all(self.readers()).await?)
     }
 
     /// Up to `limit` messages that a dead worker had begun. Only the holder of the worker lock may ask.

@@ -167,6 +167,17 @@ pub struct OpenClaimRow {
     pub state: String,
 }
 
+/// A rate that a server's answers have taught.
+#[derive(Debug, Clone, FromRow)]
+pub struct LearnedRateRow {
+    /// `domain` or `relay`.
+    pub scope: String,
+    /// The domain's or relay's name.
+    pub name: String,
+    /// JSON.
+    pub learned: String,
+}
+
 /// A recipient, for lists and the story of one person.
 #[derive(Debug, Clone, FromRow)]
 pub struct RecipientRow {

@@ -5,7 +5,6 @@
 //! not hold is in which order the database's own threads answer two questions that are asked at once.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +15,7 @@ use candor::clock::Clock;
 use candor::delivery::{Until, WorkerError};
 use candor::shutdown::Shutdown;
 use candor::smtp::inbox::Received;
-use candor::smtp::{Dial, Duplex};
+use candor::smtp::{Dial, Dialling, Duplex};
 use candor::store::{Access, CommitFault, Store};
 use chrono::{DateTime, Utc};
 use rand::rngs::StdRng;
@@ -92,7 +91,7 @@ impl Net {
 struct SimulatedNetwork(Arc<Net>);
 
 impl Dial for SimulatedNetwork {
-    fn dial(&self, _: &str, _: u16) -> Pin<Box<dyn Future<Output = std::io::Result<Box<dyn Duplex>>> + Send + '_>> {
+    fn dial(&self, _: &str, _: u16) -> Dialling<'_> {
         Box::pin(async move {
             match self.0.fault(0.05) {
                 Some(Fault::Hang) => std::future::pending().await,

@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use candor::domain::address::Mailbox;
-use candor::smtp::{Connection, Dial, Duplex, Envelope, EnvelopeAnswer, Security, Server, Timeouts, WireBody};
+use candor::smtp::{
+    Connection, Dial, Dialling, Duplex, Envelope, EnvelopeAnswer, Security, Server, Timeouts, WireBody,
+};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Messages that the client would like to hand over.
@@ -89,7 +91,7 @@ impl AsyncWrite for Script {
 struct Once(Mutex<Option<Script>>);
 
 impl Dial for Once {
-    fn dial(&self, _: &str, _: u16) -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Duplex>>> + Send + '_>> {
+    fn dial(&self, _: &str, _: u16) -> Dialling<'_> {
         let script = self.0.lock().unwrap().take();
         Box::pin(async move {
             let script = script.ok_or(io::ErrorKind::ConnectionRefused)?;

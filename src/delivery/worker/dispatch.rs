@@ -36,6 +36,7 @@ impl Worker {
         self.dispatch_detours(id, now);
         loop {
             let Some(live) = self.live.get_mut(&id).filter(|live| live.may_hand_out()) else { return };
+            live.lanes.sort_front(&self.pace);
             let approved = live.approved.clone();
             let name = approved.row().name.as_str();
             let relay = match self.relays.usable(approved.relays(), now, |_| false) {

@@ -10,6 +10,7 @@ use super::super::decide::{Ending, History, decide};
 use super::super::job::Job;
 use super::super::line::{Done, LineEvent, Ready, Turn};
 use super::super::live::Live;
+use super::super::pace::{RateChange, Slow};
 use super::super::parts::Part;
 use super::super::watch::Watch;
 use super::relays::Verdict;
@@ -18,9 +19,10 @@ use crate::clock::instant;
 use crate::domain::campaign::reason;
 use crate::domain::event::EntryKind;
 use crate::domain::outcome::{AttemptOutcome, FailureClass, SendFailure};
+use crate::domain::rate::MilliRate;
 use crate::domain::recipient::RecipientState;
 use crate::ledger::entry::{Actor, Draft};
-use crate::store::{Claim, Ended, Recorded, Store, StoreError, Tile, TileKind, Unsent};
+use crate::store::{Claim, Ended, LearnedRate, Recorded, Store, StoreError, Tile, TileKind, Unsent};
 
 /// After a claim that came back short, how long until the next one.
 const DRY: Duration = Duration::from_millis(250);
@@ -156,6 +158,10 @@ impl Worker {
             || "it closed connections without taking a message".to_owned(),
             |trouble| format!("{} ({})", trouble.reply, trouble.phase),
         );
+        if trouble.is_some_and(|trouble| trouble.class == FailureClass::RateLimited) {
+            let change = self.pace.slow_down(Slow::Relay, &relay, instant());
+            change.into_iter().for_each(|change| self.rate_changed(change));
+        }
         match self.relays.ended(id, trouble, instant()) {
             Verdict::Fine => {}
             Verdict::Aside(wait) => {
@@ -182,7 +188,7 @@ impl Worker {
         let recipient_id = job.recipient_id;
         self.waiting.remove(&recipient_id);
         match carried {
-            Carried::Attempt(attempt) => self.attempt_ended(&job, *attempt),
+            Carried::Attempt(attempt) => self.attempt_ended(&job, *attempt, relay),
             Carried::NotTried { had_begun, is_stale } => {
                 if had_begun {
                     self.pending.returned.push(recipient_id);
@@ -255,7 +261,8 @@ impl Worker {
         }
     }
 
-    fn attempt_ended(&mut self, job: &Job, attempt: Attempt) {
+    fn attempt_ended(&mut self, job: &Job, attempt: Attempt, relay: usize) {
+        self.learn_pace(job, &attempt, relay);
         let now = self.clock.now_millis();
         let active_ms = self.live.get(&job.campaign_id).map_or(job.due_active_ms, |live| live.active_ms);
         let due_for = Duration::from_millis(u64::try_from(active_ms - job.due_active_ms).unwrap_or(0));
@@ -287,6 +294,48 @@ impl Worker {
             next,
             entry: attempt.entry.with("outcome", outcome.as_str()),
         });
+    }
+}
+
+impl Worker {
+    /// What an answer says about how fast its server takes messages.
+    fn learn_pace(&mut self, job: &Job, attempt: &Attempt, relay: usize) {
+        let now = instant();
+        let relay = self.relays.state(relay).named.name.clone();
+        if attempt.ending == Ending::Accepted {
+            self.pace.accepted(&relay, &job.domain, now);
+        } else if attempt.class == Some(FailureClass::RateLimited) {
+            let change = match attempt.scope {
+                Some(Scope::Relay) => self.pace.slow_down(Slow::Relay, &relay, now),
+                _ => self.pace.slow_down(Slow::Domain, &job.domain, now),
+            };
+            change.into_iter().for_each(|change| self.rate_changed(change));
+        }
+    }
+
+    /// Puts a changed rate on record, and keeps it for the next worker.
+    pub(super) fn rate_changed(&mut self, change: RateChange) {
+        let RateChange { slow, name, from, to, kept } = change;
+        let milli = |rate: Option<MilliRate>| rate.map(|rate| rate.0);
+        tracing::info!(
+            scope = slow.as_str(),
+            name,
+            from = milli(from),
+            to = milli(to),
+            "a rate has changed, in thousandths"
+        );
+        let entry = Draft::new(EntryKind::RateChanged, &Actor::Worker, None)
+            .with("scope", slow.as_str())
+            .with("from_milli_per_second", milli(from))
+            .with("to_milli_per_second", milli(to));
+        // A domain may be one person's own.
+        let entry = match slow {
+            Slow::Relay => entry.with("relay", name.as_str()),
+            Slow::Domain => entry.with_text("domain", Some(&name)),
+        };
+        self.pending.entries.push(entry);
+        let learned = kept.and_then(|kept| serde_json::to_string(&kept).ok());
+        self.pending.learned.push(LearnedRate { scope: slow.as_str().to_owned(), name, learned });
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::line::{LineEvent, LineOptions};
 use super::live::Live;
-use super::pace::Pace;
+use super::pace::{Pace, Slow};
 use super::recover::{Recovered, recover};
 use super::relay::{NamedRelay, RelayError};
 use crate::approval::ApprovalError;
@@ -33,6 +33,8 @@ use relays::Relays;
 
 /// How often the database is asked what other processes have changed: well within the 250 ms of interface.md.
 const PULSE: Duration = Duration::from_millis(100);
+/// What a server's answers said about its pace is forgotten after a day.
+const LEARNED_FOR_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Events handled before the next commit and hand-out, so that neither starves.
 const EVENTS_AT_ONCE_MAX: usize = 512;
 /// Events under way; lines wait when the worker is behind.
@@ -219,12 +221,19 @@ impl Worker {
         let named = named.map(|named| Ok(named?.dialled_by(dial.clone())));
         let named = named.collect::<Result<Vec<NamedRelay>, RelayError>>()?;
         let now = instant();
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(now);
         for relay in &named {
             pace.set_relay(&relay.name, relay.rate, now);
         }
         for (domain, rate) in &settings.delivery.domain_rate {
             pace.set_domain(domain, *rate, now);
+        }
+        let since = clock.now_millis() - LEARNED_FOR_MS;
+        for row in store.learned_rates(since).await? {
+            // What another version kept is learned anew.
+            if let (Some(slow), Ok(kept)) = (Slow::parse(&row.scope), serde_json::from_str(&row.learned)) {
+                pace.learn(slow, &row.name, kept, now);
+            }
         }
         let message_domain = settings.organization.from.as_ref().map_or("", |from| from.mailbox.domain()).to_owned();
         let recovered = recover(&store, &settings.delivery, &message_domain, clock.now_millis()).await?;

@@ -29,6 +29,9 @@ impl Worker {
                 self.start_due(&row).await?;
             }
         }
+        for change in self.pace.climb(now) {
+            self.rate_changed(change);
+        }
         let ids: Vec<i64> = self.live.keys().copied().collect();
         let mut is_done = self.until != Until::Stopped;
         for id in ids {

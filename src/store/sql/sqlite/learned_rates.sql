@@ -1,0 +1,1 @@
+SELECT scope, name, learned FROM learned_rates WHERE at >= ?1 AND learned <> ''
