@@ -19,6 +19,7 @@ mod record;
 mod recover;
 mod relay;
 mod spill;
+mod talk;
 mod watch;
 mod worker;
 

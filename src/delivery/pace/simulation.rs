@@ -72,31 +72,31 @@ fn ten_minutes(counts: Counts, configured: Rate, per_second: impl Fn(u64) -> f64
     let mut provider = Provider { counts, per_second: first, tokens: first, filled_ms: 0, window: 0, used: 0.0 };
     let (mut free_at, mut answers) = ([0_u64; CONNECTIONS], Vec::new());
     let mut outcome = Outcome { accepted: 0, refused: 0 };
-    for now in 0..TEN_MINUTES_MS {
-        provider.per_second = per_second(now / 1000);
+    for ms in 0..TEN_MINUTES_MS {
+        provider.per_second = per_second(ms / 1000);
         answers.retain(|(due, took): &(u64, bool)| {
-            if *due > now {
+            if *due > ms {
                 return true;
             }
             if *took {
-                pace.accepted("main", "gmail.com", at(now));
+                pace.accepted("main", "gmail.com", at(ms));
             } else {
-                pace.slow_down(Slow::Domain, "gmail.com", at(now));
+                pace.slow_down(Slow::Domain, "gmail.com", at(ms));
             }
             false
         });
-        if now % 100 == 0 {
-            pace.climb(at(now));
+        if ms % 100 == 0 {
+            pace.climb(at(ms));
         }
-        for free_at in free_at.iter_mut().filter(|free_at| **free_at <= now) {
-            if pace.take(LANE, at(now)).is_err() {
+        for free_at in free_at.iter_mut().filter(|free_at| **free_at <= ms) {
+            if pace.take(LANE, at(ms)).is_err() {
                 break;
             }
-            let took = provider.takes(now);
+            let took = provider.takes(ms);
             (outcome.accepted, outcome.refused) =
                 (outcome.accepted + u64::from(took), outcome.refused + u64::from(!took));
-            answers.push((now + ROUND_TRIP_MS, took));
-            *free_at = now + ROUND_TRIP_MS;
+            answers.push((ms + ROUND_TRIP_MS, took));
+            *free_at = ms + ROUND_TRIP_MS;
         }
     }
     outcome

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::super::carry::Order;
-use super::super::line::Word;
 use super::super::relay::NamedRelay;
+use super::super::talk::Word;
 use crate::domain::outcome::{FailureClass, SendFailure};
 use crate::domain::retry::AUTH_TRIES;
 
