@@ -7,6 +7,7 @@ pub mod domain;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod dns;
 pub mod shutdown;
 pub mod telemetry;
 

@@ -1,12 +1,14 @@
-//! What `doctor` looks at: configuration, database, key, relays.
+//! What `doctor` looks at: configuration, database, key, relays, and what DNS says about the sender.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use super::{Access, AppError, OTHERS, read_key};
+use crate::approval;
 use crate::config::{Database, Relay, RelayKind, Settings};
 use crate::delivery::{NamedRelay, probe};
+use crate::dns::{DEADLINE, Judged, Verdict};
 use crate::ledger::key::KeyError;
 use crate::notice::{Signer, Signers};
 use crate::store::Store;
@@ -24,12 +26,23 @@ pub struct Finding {
     pub is_ok: bool,
     /// What was found, and what to do.
     pub words: String,
+    /// Nobody could see how it is; that is no fault.
+    pub is_unknown: bool,
+    /// The DNS record to publish: name, type, value.
+    pub publish: Option<String>,
 }
 
 impl Finding {
     fn new(what: impl Into<String>, found: Result<String, String>) -> Self {
         let is_ok = found.is_ok();
-        Self { what: what.into(), is_ok, words: found.unwrap_or_else(|words| words) }
+        let words = found.unwrap_or_else(|words| words);
+        Self { what: what.into(), is_ok, words, is_unknown: false, publish: None }
+    }
+
+    fn judged(judged: Judged) -> Self {
+        let Judged { what, verdict, words, publish } = judged;
+        let (is_ok, is_unknown) = (verdict != Verdict::Wrong, verdict == Verdict::Unknown);
+        Self { what, is_ok, words, is_unknown, publish }
     }
 }
 
@@ -50,9 +63,16 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
         let words = "none: add [relays.main] with a url; until then nothing is ever sent";
         findings.push(Finding::new("relay", Err(words.to_owned())));
     }
-    for relay in &settings.relays {
-        findings.push(Finding::new(format!("relay {}", relay.name), reached(settings, relay).await));
-    }
+    let relays = async {
+        let mut found = Vec::new();
+        for relay in &settings.relays {
+            found.push(Finding::new(format!("relay {}", relay.name), reached(settings, relay).await));
+        }
+        found
+    };
+    let (relays, sender) = tokio::join!(relays, sender(settings));
+    findings.extend(relays);
+    findings.extend(sender);
     findings
 }
 
@@ -92,6 +112,18 @@ fn key(settings: &Settings) -> Result<String, String> {
         return Err(format!("{}: {error}", path.display()));
     }
     Ok(format!("{}: {}", path.display(), key.verifier_line()))
+}
+
+/// What DNS says about the sender; nothing where From or a signing key is wrong, which is found elsewhere.
+async fn sender(settings: &Settings) -> Vec<Finding> {
+    match approval::sender_auth(settings, DEADLINE).await {
+        Ok(Some(judged)) => judged.into_iter().map(Finding::judged).collect(),
+        Ok(None) => {
+            let words = "not asked: these domains are reserved for examples".to_owned();
+            vec![Finding { is_unknown: true, ..Finding::new("sender in DNS", Ok(words)) }]
+        }
+        Err(_) => Vec::new(),
+    }
 }
 
 /// Each key for DKIM with the record that has to stand in DNS, or the first that cannot be used.

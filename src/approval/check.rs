@@ -219,7 +219,8 @@ async fn make(
         tx.batch_rendered(batch.id, &root.root(), &content_hash).await?;
         tx.commit().await?;
     }
-    let rules = found.rules(&notice);
+    let mut rules = found.rules(&notice);
+    rules.extend(super::sender::rule(settings).await?);
     let mut result = CheckResult {
         ok: true,
         rules,

@@ -16,6 +16,7 @@ mod plan;
 mod preview;
 mod running;
 mod schedule;
+mod sender;
 
 pub use approved::{Approved, load};
 pub use check::{CheckResult, RenderFailure, check, checked};
@@ -29,3 +30,4 @@ pub use plan::Plan;
 pub use preview::{audience_of, by_reference_code, expected, not_past, preview, settings_of_draft, source, state_of};
 pub use running::{cancel, finish, pause, pause_by_worker, resume, resume_sending};
 pub use schedule::{ScheduleRequest, Start, audience, schedule, start_due};
+pub use sender::sender_auth;

@@ -18,15 +18,25 @@ pub async fn run(context: &Context) -> anyhow::Result<u8> {
     if context.output.json {
         context.output.json_document(&json!({
             "ok": is_well,
-            "findings": findings.iter().map(|Finding { what, is_ok, words }| {
-                json!({"what": what, "ok": is_ok, "detail": words})
+            "findings": findings.iter().map(|finding| {
+                let Finding { what, is_ok, words, publish, .. } = finding;
+                json!({"what": what, "ok": is_ok, "state": state(finding), "detail": words, "publish": publish})
             }).collect::<Vec<_>>(),
         }))?;
     } else {
-        let rows = findings
-            .into_iter()
-            .map(|finding| vec![if finding.is_ok { "ok" } else { "wrong" }.to_owned(), finding.what, finding.words]);
+        let rows = findings.into_iter().map(|finding| {
+            let publish = finding.publish.as_ref().map(|record| format!("\npublish: {record}")).unwrap_or_default();
+            vec![state(&finding).to_owned(), finding.what, finding.words + &publish]
+        });
         context.output.table(&["result", "what", "found"], &rows.collect::<Vec<_>>())?;
     }
     Ok(if is_well { DONE } else { FAILED })
+}
+
+fn state(finding: &Finding) -> &'static str {
+    match finding {
+        Finding { is_ok: false, .. } => "wrong",
+        Finding { is_unknown: true, .. } => "unknown",
+        _ => "ok",
+    }
 }

@@ -38,6 +38,7 @@ pub(super) const KEYS: &[&str] = &[
     "delivery.timeouts.data",
     "delivery.timeouts.block",
     "delivery.timeouts.end_of_data",
+    "dns.servers",
     "safety.only_to",
     "approval.required",
     "ledger.origin",

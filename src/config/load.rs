@@ -9,7 +9,7 @@ use super::error::ConfigError;
 use super::keys::{self, Place};
 use super::section::Section;
 use super::settings::{
-    Alerts, Approval, Bounces, Database, Hook, Http, Ledger, Organization, Retention, Safety, Seed, Settings,
+    Alerts, Approval, Bounces, Database, Dns, Hook, Http, Ledger, Organization, Retention, Safety, Seed, Settings,
 };
 use super::tree::{Node, Origin, Value};
 use super::{Delivery, relay};
@@ -94,6 +94,7 @@ impl Settings {
             organization: Organization::read(&root)?,
             relays: relay::relays(&root)?,
             delivery: Delivery::read(&root)?,
+            dns: Dns::read(&root)?,
             safety: Safety::read(&root)?,
             approval: Approval::read(&root)?,
             ledger: Ledger::read(&root, environment::default_state_dir(environment).as_deref())?,

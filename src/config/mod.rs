@@ -28,6 +28,6 @@ pub use error::ConfigError;
 pub use load::LoadOptions;
 pub use relay::{Relay, RelayKind, Security};
 pub use settings::{
-    Alerts, Approval, BounceSource, Bounces, Database, Hook, HookKind, Http, ImapAccount, Ledger, OnlyTo, Organization,
-    Retention, ReturnPath, Safety, Seed, Sender, Settings,
+    Alerts, Approval, BounceSource, Bounces, Database, Dns, Hook, HookKind, Http, ImapAccount, Ledger, OnlyTo,
+    Organization, Retention, ReturnPath, Safety, Seed, Sender, Settings,
 };

@@ -1,8 +1,10 @@
-//! `[organization]` and `[safety]`: who writes, and to whom anything may go at all.
+//! `[organization]`, `[dns]` and `[safety]`: who writes, and to whom anything may go at all.
+
+use std::net::{IpAddr, SocketAddr};
 
 use super::error::ConfigError;
 use super::section::Section;
-use super::settings::{OnlyTo, Organization, ReturnPath, Safety, Sender};
+use super::settings::{Dns, OnlyTo, Organization, ReturnPath, Safety, Sender};
 use crate::domain::address::{Mailbox, ascii_domain};
 
 /// What stands in for the tag while the template of a return path is checked.
@@ -39,6 +41,19 @@ impl Safety {
         let advice =
             |error| format!("write an address or a domain, such as \"me@example.com\" or \"@example.com\" ({error})");
         Ok(Self { only_to: root.section("safety")?.list("only_to", |text| entry(text).map_err(advice))? })
+    }
+}
+
+impl Dns {
+    pub(super) fn read(root: &Section<'_>) -> Result<Self, ConfigError> {
+        const PORT: u16 = 53;
+        let server = |text: &str| {
+            let with_port = text.parse::<SocketAddr>();
+            with_port.or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, PORT))).map_err(|_| {
+                "write the address of a DNS server, such as \"192.0.2.53\" or \"[2001:db8::53]:5353\"".to_owned()
+            })
+        };
+        Ok(Self { servers: root.section("dns")?.list("servers", server)? })
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Settings {
     pub relays: Vec<Relay>,
     /// `[delivery]`
     pub delivery: Delivery,
+    /// `[dns]`
+    pub dns: Dns,
     /// `[safety]`
     pub safety: Safety,
     /// `[approval]`
@@ -83,6 +85,13 @@ pub struct Sender {
 pub struct ReturnPath {
     /// As written, for instance `bounces+{tag}@example.com`.
     pub template: String,
+}
+
+/// `[dns]`: whom `doctor` and the check ask.
+#[derive(Debug, Clone, Default)]
+pub struct Dns {
+    /// Empty: the servers that the system asks.
+    pub servers: Vec<SocketAddr>,
 }
 
 /// `[safety]`: a limit on who may be mailed at all.

@@ -38,7 +38,7 @@ mod fixtures;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Finding, RuleResult, check_recipient, check_rules};
+pub use check::{Finding, RuleResult, SENDER_AUTH, check_recipient, check_rules};
 pub use compiled::Notice;
 pub use composer::Composer;
 pub use dkim::{DkimError, Signer, Signers};

@@ -23,7 +23,8 @@ fn a_good_notice_meets_every_rule_also_where_nobody_reads_it_yet() {
     assert_eq!(failed(&sample(), &[customer("Anna"), customer(""), customer("{{x}} TBD")]), Vec::<String>::new());
     assert_eq!(failed(&sample(), &[]), Vec::<String>::new());
     let results = check_rules(&sample(), &[]);
-    assert_eq!(results.len(), RuleSet::base().rules.len());
+    // One asks DNS, and is not this room's.
+    assert_eq!(results.len(), RuleSet::base().rules.len() - 1);
     assert!(results.iter().all(|result| result.locale.as_deref() == Some("en")));
 }
 

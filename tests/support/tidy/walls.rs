@@ -4,7 +4,8 @@ use super::paths::named;
 use super::{Finding, Source};
 
 /// Rooms that may use each other freely downwards: what stands under layer 3.
-const BELOW: [&str; 9] = ["domain", "clock", "config", "telemetry", "shutdown", "smtp", "crypto", "ledger", "store"];
+const BELOW: [&str; 10] =
+    ["domain", "clock", "config", "telemetry", "shutdown", "dns", "smtp", "crypto", "ledger", "store"];
 /// Layer 3, in flow order: each may use those before it.
 const WORK: [&str; 7] = ["audience", "notice", "approval", "delivery", "followup", "audit", "views"];
 /// Layer 4.
@@ -15,7 +16,8 @@ const FRONT: [&str; 3] = ["cli", "console", "main"];
 const FRONT_USES: [&str; 5] = ["domain", "config", "telemetry", "clock", "shutdown"];
 
 /// A crate, or a path into one, and the rooms that alone may name it. The longest path that fits decides.
-const CRATES: [(&str, &[&str]); 24] = [
+const CRATES: [(&str, &[&str]); 25] = [
+    ("hickory_resolver", &["dns"]),
     ("rustls", &["smtp"]),
     ("tokio_rustls", &["smtp"]),
     ("rustls_native_certs", &["smtp"]),
@@ -72,7 +74,7 @@ pub fn layer(room: &str) -> Option<usize> {
 #[must_use]
 pub fn may_use(room: &str) -> Vec<&'static str> {
     match room {
-        "clock" | "config" | "telemetry" | "shutdown" | "smtp" => vec!["domain"],
+        "clock" | "config" | "telemetry" | "shutdown" | "dns" | "smtp" => vec!["domain"],
         "ledger" => vec!["domain", "crypto"],
         "store" => vec!["domain", "ledger"],
         "app" | "schedule" => BELOW.into_iter().chain(WORK).collect(),
