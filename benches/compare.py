@@ -185,9 +185,10 @@ def keep(block):
 def main():
     parser = argparse.ArgumentParser(prog="bash benches/run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a hundredth of the amounts, one round, nothing written")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side runs; the median counts")
     parser.add_argument("--reference", action="store_true", help="sqlite3 and smtp-source only, nothing written")
     options = parser.parse_args()
-    rows, messages, far, rounds = (10_000, 1_000, 500, 1) if options.quick else (1_000_000, 100_000, 20_000, 3)
+    rows, messages, far, rounds = (10_000, 1_000, 500, 1) if options.quick else (1_000_000, 100_000, 20_000, options.rounds)
 
     load = os.getloadavg()[0]
     if load > 0.5 and not options.quick:
