@@ -155,7 +155,7 @@ impl Connection {
             Ok(()) => {
                 if !verdict.is_refused() {
                     // More came than was owed: whose the 354 was, nobody can tell.
-                    self.session.next_answer().map_err(|failure| SmtpError::session(Phase::Data, failure))?;
+                    self.session.next_answer().map_err(|failure| SmtpError::session(Phase::Body, failure))?;
                 }
                 if !verdict.is_refused() || self.clean_up(verdict.aftermath()).await {
                     self.busy = false;
