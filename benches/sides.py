@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CANDOR = ROOT / "target" / "release" / "candor"
-SINK = ROOT / "target" / "release" / "examples" / "sink"
+SINK = ROOT / "target" / "sink" / "release" / "candor-bench-sink"
 INCIDENT = ROOT / "templates" / "first-notice" / "incident.toml"
 # A notice whose message has about as many octets as the ones that smtp-source sends.
 NOTICE = ROOT / "benches" / "notice"
@@ -174,7 +174,7 @@ def listens(child, port):
 
 @contextlib.contextmanager
 def own_sink(*options):
-    """The benchmark's own server (benches/sink.rs); yields its port, and where it says when the first body had come."""
+    """The benchmark's own server (benches/sink); yields its port, and where it says when the first body had come."""
     child = subprocess.Popen(within([SINK, *options]), stdout=subprocess.PIPE, text=True)
     try:
         yield int(child.stdout.readline().split()[1]), child.stdout
