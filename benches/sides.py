@@ -67,6 +67,7 @@ def network(delay_ms=0):
     try:
         run("ip", "-n", name, "link", "set", "lo", "mtu", "1500", "up")
         if delay_ms:
+            # Needs the kernel's netem; `has_netem` asks for it.
             run("ip", "netns", "exec", name, "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay",
                 f"{delay_ms}ms", "limit", "100000")
         _namespace[:] = [shutil.which("ip", path=SYSTEM_PATH), "netns", "exec", name]
@@ -74,6 +75,17 @@ def network(delay_ms=0):
     finally:
         _namespace.clear()
         run("ip", "netns", "del", name)
+
+
+def has_netem():
+    """Whether this kernel can delay packets, and this user may ask it to."""
+    if os.geteuid() != 0:
+        return False
+    try:
+        with network(delay_ms=1):
+            return True
+    except (subprocess.CalledProcessError, SystemExit):
+        return False
 
 
 def within(command):
@@ -97,8 +109,8 @@ def timed(command, folder, environment=None, stdin=None):
             said = (errors.read() + output.read()).decode(errors="replace")[-2000:]
             raise SystemExit(f"{' '.join(map(str, command))}: exit {child.returncode}\n{said}")
         errors.seek(0)
-        told = re.search(r"microseconds a message: ([a-z0-9., ]+)", errors.read().decode(errors="replace"))
-    parts = told and {name: float(us) for name, us in (part.split() for part in told[1].split(", "))}
+        told = re.search(r"microseconds a message: ([^\n]+)", errors.read().decode(errors="replace"))
+    parts = told and {name: float(us) for name, us in re.findall(r"([a-z]+) ([0-9.]+)", told[1])}
     return Run(seconds, usage.ru_maxrss / 1024, parts)
 
 
