@@ -32,22 +32,16 @@ pub(super) fn clean(text: String) -> String {
 /// Whether nothing in it needs to change. Each recipient's whole letter passes here, so it goes by octets.
 fn is_clean(text: &[u8]) -> bool {
     let may_steer = |octet: u8| {
-        octet == 0x7f || octet == 0xc2 || octet == 0xe2 || (octet < b' ' && octet != b'\n' && octet != b'\t')
+        // Without a branch, so that many are compared at once.
+        let is_control = (octet < b' ') & (octet != b'\n') & (octet != b'\t');
+        is_control | (octet == 0x7f) | (octet == 0xc2) | (octet == 0xe2)
     };
-    let mut rest = text;
-    while let Some(at) = octets::find(rest, may_steer) {
-        // C1 controls are C2 80 to C2 9F in UTF-8, the separators E2 80 A8 and E2 80 A9.
-        let is_harmless = match rest[at..] {
-            [0xc2, next, ..] => !matches!(next, 0x80..=0x9f),
-            [0xe2, next, last, ..] => !(next == 0x80 && matches!(last, 0xa8 | 0xa9)),
-            _ => false,
-        };
-        if !is_harmless {
-            return false;
-        }
-        rest = &rest[at + 1..];
-    }
-    true
+    // C1 controls are C2 80 to C2 9F in UTF-8, the separators E2 80 A8 and E2 80 A9.
+    octets::places(text, may_steer).all(|at| match text[at..] {
+        [0xc2, next, ..] => !matches!(next, 0x80..=0x9f),
+        [0xe2, next, last, ..] => !(next == 0x80 && matches!(last, 0xa8 | 0xa9)),
+        _ => false,
+    })
 }
 
 /// The text with each run of white space as one space, none at the ends: the form in which wording is compared.

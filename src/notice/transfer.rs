@@ -6,7 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use crate::domain::octets;
 
@@ -80,9 +80,7 @@ impl<'t> Body<'t> {
                     out.extend_from_slice(b"\r\n");
                 }
             }),
-            // In most notices nothing but an equals sign needs its escape, and memchr is the quickest to find it.
-            Encoding::QuotedPrintable if self.escapes == 0 => self.quoted(out, |octets| memchr(b'=', octets)),
-            Encoding::QuotedPrintable => self.quoted(out, |octets| octets::find(octets, needs_escape)),
+            Encoding::QuotedPrintable => self.quoted(out),
             Encoding::Base64 => {
                 let mut lines = Base64Lines { out, held: [0; BASE64_LINE_OCTETS], octets: 0 };
                 each_line(self.text, |line, is_ended| {
@@ -96,58 +94,60 @@ impl<'t> Body<'t> {
         }
     }
 
-    fn quoted(&self, out: &mut Vec<u8>, next_escape: impl Fn(&[u8]) -> Option<usize>) {
-        each_line(self.text, |line, is_ended| {
-            quoted_line(line, out, &next_escape);
-            if is_ended {
-                out.extend_from_slice(b"\r\n");
+    /// Its lines in quoted-printable (RFC 2045 §6.7), softly broken so that each holds as much as it can.
+    fn quoted(&self, out: &mut Vec<u8>) {
+        let text = self.text;
+        let mut quoted = QuotedLine { out, column: 0 };
+        let mut from = 0;
+        // Line ends are among the octets that do not stand for themselves.
+        for at in octets::places(text, needs_escape) {
+            // The LF of a CRLF that was taken as one line end.
+            if at < from {
+                continue;
             }
-        });
+            let end = line_end(&text[at..]);
+            quoted.run(&text[from..at], end > 0);
+            if end > 0 {
+                quoted.hard_break();
+                from = at + end;
+            } else {
+                from = at + 1;
+                quoted.escape(text[at], from == text.len() || line_end(&text[from..]) > 0);
+            }
+        }
+        quoted.run(&text[from..], true);
     }
 }
 
 fn needs_escape(octet: u8) -> bool {
-    octet == b'=' || !matches!(octet, b'\t' | b' '..=b'~')
+    // Without a branch, so that many are compared at once.
+    (octet == b'=') | (octet > b'~') | ((octet < b' ') & (octet != b'\t'))
 }
 
 /// The first line is measured without its LF, the others with it: so lettre does.
 fn has_long_line(text: &[u8]) -> bool {
     let mut last = 0;
     let is_long = |at: usize| at - std::mem::replace(&mut last, at) >= PLAIN_LINE_OCTETS;
-    memchr_iter(b'\n', text).any(is_long) || text.len() - last >= PLAIN_LINE_OCTETS
+    octets::places(text, |octet| octet == b'\n').any(is_long) || text.len() - last >= PLAIN_LINE_OCTETS
 }
 
 /// Each line without its end, and whether it has one; a CRLF that is there already is one line end.
 fn each_line(text: &[u8], mut take: impl FnMut(&[u8], bool)) {
-    let mut rest = text;
-    while let Some(at) = memchr(b'\n', rest) {
-        let line = &rest[..at];
+    let mut from = 0;
+    for at in octets::places(text, |octet| octet == b'\n') {
+        let line = &text[from..at];
         take(line.strip_suffix(b"\r").unwrap_or(line), true);
-        rest = &rest[at + 1..];
+        from = at + 1;
     }
-    take(rest, false);
+    take(&text[from..], false);
 }
 
-/// One line of the text in quoted-printable (RFC 2045 §6.7), softly broken so that each holds as much as it can.
-fn quoted_line(line: &[u8], out: &mut Vec<u8>, next_escape: &impl Fn(&[u8]) -> Option<usize>) {
-    // Rule 3: white space at the end of a line is escaped.
-    let (words, blank) = match line.split_last() {
-        Some((blank @ (b' ' | b'\t'), words)) => (words, Some(*blank)),
-        _ => (line, None),
-    };
-    let mut quoted = QuotedLine { out, column: 0 };
-    let mut rest = words;
-    while !rest.is_empty() {
-        let plain = next_escape(rest).unwrap_or(rest.len());
-        quoted.plain(&rest[..plain], plain == rest.len() && blank.is_none());
-        rest = &rest[plain..];
-        if let Some((octet, after)) = rest.split_first() {
-            quoted.escape(*octet, after.is_empty() && blank.is_none());
-            rest = after;
-        }
-    }
-    if let Some(blank) = blank {
-        quoted.escape(blank, true);
+/// The octets of the line end with which this begins, LF or CRLF; 0 where there is none.
+fn line_end(text: &[u8]) -> usize {
+    match text {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => 0,
     }
 }
 
@@ -166,6 +166,22 @@ impl QuotedLine<'_> {
     fn soft_break(&mut self) {
         self.out.extend_from_slice(b"=\r\n");
         self.column = 0;
+    }
+
+    fn hard_break(&mut self) {
+        self.out.extend_from_slice(b"\r\n");
+        self.column = 0;
+    }
+
+    /// Octets that stand for themselves; but at the end of a line, white space is escaped (rule 3).
+    fn run(&mut self, octets: &[u8], is_last: bool) {
+        match octets.split_last() {
+            Some((blank @ (b' ' | b'\t'), words)) if is_last => {
+                self.plain(words, false);
+                self.escape(*blank, true);
+            }
+            _ => self.plain(octets, is_last),
+        }
     }
 
     fn plain(&mut self, mut octets: &[u8], is_last: bool) {
