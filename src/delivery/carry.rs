@@ -115,13 +115,9 @@ pub struct Attempt {
 
 /// A message that is ready for the wire.
 pub struct Composed {
-    /// The bytes, past the last gate.
+    /// The bytes, signatures in front, past the last gate.
     pub body: WireBody,
-    /// DKIM-Signature fields, that stand before the message.
-    pub signatures: Vec<u8>,
-    /// The message itself.
-    pub message: Vec<u8>,
-    /// SHA-256 of it, without the signatures.
+    /// SHA-256 of the message, without the signatures.
     pub content: Hash,
     /// Without angle brackets.
     pub message_id: String,
@@ -166,7 +162,7 @@ fn prepare(job: &Job, begun_at: i64, options: &LineOptions) -> Result<Composed, 
         Some(path) => path.mailbox(&tag(job)).map_err(|error| unsent(FailureClass::Render, error.to_string()))?,
         None => job.approved.organization().from.1.clone(),
     };
-    Ok(Composed { body, signatures, message, content, message_id, return_path })
+    Ok(Composed { body, content, message_id, return_path })
 }
 
 /// The attempt's tag: in the return path and the envelope id (RFC 3461 §4.4). It leads to nobody without the key.
@@ -261,7 +257,7 @@ pub async fn into_folder(
     relay: &Arc<str>,
 ) -> Result<Carried, SendFailure> {
     let name = format!("{}-{}.eml", tag(&message.job), message.job.attempt());
-    let octets = [message.composed.signatures.as_slice(), &message.composed.message].concat();
+    let octets = message.composed.body.unstuffed();
     let folder = folder.to_owned();
     let written = tokio::task::spawn_blocking({
         let name = name.clone();

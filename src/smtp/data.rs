@@ -5,10 +5,14 @@
 
 use std::fmt;
 
-use memchr::{memchr, memchr2_iter};
+use memchr::memchr;
+
+use crate::domain::octets;
 
 /// RFC 5322 §2.1.1: octets of a line without its CRLF; the dot added for transparency is not counted.
 const LINE_OCTETS_MAX: usize = 998;
+/// The line that ends a message (RFC 5321 §4.1.1.4).
+const END: &[u8] = b".\r\n";
 /// Room for added dots and the end, so that the usual message is copied once.
 const STUFFING_ROOM_OCTETS: usize = 64;
 
@@ -82,7 +86,7 @@ impl WireBody {
             wire.extend_from_slice(b"\r\n");
             size += 2;
         }
-        wire.extend_from_slice(b".\r\n");
+        wire.extend_from_slice(END);
         Ok(Self { wire, size, is_8bit: !(fields.is_ascii() && message.is_ascii()) })
     }
 
@@ -94,6 +98,21 @@ impl WireBody {
     /// Octets of the message for `SIZE` (RFC 1870 §3): with its last CRLF, without added dots and without the end.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// The message without its wire form, what was put before it included; a last line without CRLF has got one.
+    pub fn unstuffed(&self) -> Vec<u8> {
+        let lines = &self.wire[..self.wire.len() - END.len()];
+        let mut message = Vec::with_capacity(lines.len());
+        let mut copied = 0;
+        // Each line that begins with a dot got a second one, and no LF is anywhere but at a line's end.
+        let starts = std::iter::once(0).chain(octets::places(lines, |octet| octet == b'\n').map(|at| at + 1));
+        for start in starts.filter(|start| lines.get(*start) == Some(&b'.')) {
+            message.extend_from_slice(&lines[copied..start]);
+            copied = start + 1;
+        }
+        message.extend_from_slice(&lines[copied..]);
+        message
     }
 
     /// Whether any octet has its high bit set, so that 8BITMIME (RFC 6152) is needed.
@@ -109,7 +128,7 @@ fn push_stuffed(text: &[u8], before: usize, wire: &mut Vec<u8>) -> Result<usize,
     let mut copied = 0;
     let mut start = 0;
     // Every CR and LF is looked at, and nothing else is: legal lines end in a CR with its LF.
-    let mut breaks = memchr2_iter(b'\r', b'\n', text);
+    let mut breaks = octets::places(text, |octet| (octet == b'\r') | (octet == b'\n'));
     while start < text.len() {
         line += 1;
         let end = match breaks.next() {
@@ -227,6 +246,7 @@ mod tests {
             }
             prop_assert!(read == message || read.strip_suffix("\r\n") == Some(&message));
             prop_assert_eq!(read.len() as u64, body.size());
+            prop_assert_eq!(body.unstuffed(), read.into_bytes());
         }
     }
 }
