@@ -50,6 +50,26 @@ pub fn hmac_sha256(key: &[u8], message: &[u8]) -> Hash {
     as_hash(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message).as_ref())
 }
 
+/// HMAC-SHA-256 of bytes that come in pieces: the same value as [`hmac_sha256`] over all of them.
+pub struct HmacStream(hmac::Context);
+
+impl HmacStream {
+    /// The value of nothing so far.
+    pub fn new(key: &[u8]) -> Self {
+        Self(hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key)))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The value of all pieces, in their order.
+    pub fn finish(self) -> Hash {
+        as_hash(self.0.sign().as_ref())
+    }
+}
+
 /// 32 random bytes from the system's generator.
 ///
 /// # Panics
@@ -159,6 +179,10 @@ mod tests {
         assert_eq!(hex::encode(stream.finish()), abc);
         let jefe = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(hex::encode(hmac_sha256(b"Jefe", b"what do ya want for nothing?")), jefe);
+        let mut stream = HmacStream::new(b"Jefe");
+        stream.update(b"what do ya want ");
+        stream.update(b"for nothing?");
+        assert_eq!(hex::encode(stream.finish()), jefe);
         let seed = hex::decode("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb").unwrap();
         let key = SigningKey::from_seed(&seed).unwrap();
         let public = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c";
