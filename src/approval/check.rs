@@ -251,6 +251,8 @@ struct Found {
 struct One {
     customer: Customer,
     rendered: Result<Rendered, String>,
+    /// What the copy is committed to with; zeros where there is none.
+    hash: Hash,
     broken: Vec<String>,
 }
 
@@ -271,7 +273,7 @@ impl Found {
 
     /// Counts one copy; returns its commitment.
     fn take_one(&mut self, one: One) -> Hash {
-        let One { customer, rendered, broken } = one;
+        let One { customer, rendered, hash, broken } = one;
         match rendered {
             Ok(rendered) => {
                 self.rendered += 1;
@@ -280,22 +282,19 @@ impl Found {
                         self.broken.entry((rule, rendered.locale.clone())).or_insert((0, customer.reference.clone()));
                     of.0 += 1;
                 }
-                let to = recipient_line(&customer);
-                let hash = commitment::rendered(&customer.key, rendered.parts_for_commitment(&to));
                 let samples = self.samples.entry(rendered.locale.clone()).or_default();
                 if samples.len() < SAMPLES_MAX {
                     samples.push((customer, rendered));
                 }
-                hash
             }
             Err(error) => {
                 self.failed += 1;
                 if self.failures.len() < FAILURES_LISTED_MAX {
                     self.failures.push(RenderFailure { reference: customer.reference, error });
                 }
-                [0; 32]
             }
         }
+        hash
     }
 
     /// Each rule's result: by the samples, and by every copy for what can differ from person to person.
@@ -348,5 +347,9 @@ fn render_one(notice: &Notice, rules: &RuleSet, row: &RecipientRow) -> Result<On
         |_| Vec::new(),
         |rendered| check_recipient(notice, rules, &customer, rendered).into_iter().map(|found| found.rule).collect(),
     );
-    Ok(One { customer, rendered, broken })
+    let hash = rendered.as_ref().map_or([0; 32], |rendered| {
+        let to = recipient_line(&customer);
+        commitment::rendered(&customer.key, rendered.parts_for_commitment(&to))
+    });
+    Ok(One { customer, rendered, hash, broken })
 }
