@@ -71,20 +71,6 @@ fn mask(step: &[u8; MASK], is_wanted: &impl Fn(u8) -> bool) -> u64 {
     gathered.fold(0, |mask, (at, eight)| mask | (u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56) << (8 * at))
 }
 
-/// The place of the first octet that `is_wanted`.
-#[inline]
-pub fn find(octets: &[u8], is_wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut at = 0;
-    for step in octets.chunks_exact(STEP) {
-        // Without a way out of the inner loop the compiler compares a whole step at once.
-        if step.iter().fold(false, |found, octet| found | is_wanted(*octet)) {
-            break;
-        }
-        at += STEP;
-    }
-    octets[at..].iter().position(|octet| is_wanted(*octet)).map(|found| at + found)
-}
-
 /// The place of the first octet that `is_wanted` where the octet after it stands; the last one has 0 after it.
 #[inline]
 pub fn find_before(octets: &[u8], is_wanted: impl Fn(u8, u8) -> bool) -> Option<usize> {
@@ -118,12 +104,10 @@ mod tests {
             for place in 0..length {
                 let mut octets = vec![b'.'; length];
                 octets[place..].fill(b'x');
-                assert_eq!(find(&octets, |octet| octet == b'x'), Some(place));
                 let before = place.checked_sub(1);
                 assert_eq!(find_before(&octets, |octet, next| octet == b'.' && next == b'x'), before);
                 assert_eq!(count(&octets, |octet| octet == b'x'), length - place);
             }
-            assert_eq!(find(&vec![b'.'; length], |octet| octet == b'x'), None);
             let last = length.checked_sub(1);
             assert_eq!(find_before(&vec![b'.'; length], |octet, next| octet == b'.' && next == 0), last);
         }
